@@ -1,0 +1,1 @@
+"""Portico: organizations, members, permissions and invitations."""

@@ -1,0 +1,1 @@
+"""The door for whoever runs the installation: shell commands that call the domain's commands and decide nothing."""

@@ -1,0 +1,5 @@
+"""`python -m portico.cli` is the same as `portico`."""
+
+from portico.cli.main import app
+
+app()

@@ -1,0 +1,181 @@
+"""What each operation takes: the calls that it knows, who may make them, and what they tell the log.
+
+A name in braces stands for one thing of a `Place` (tests/console/routes.py): `{member}` is a member of the organization
+in which the call acts. The generator puts another organization's thing there, and asks that nothing comes of it.
+A new operation gets its entry here; test_operations.py does the rest.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
+
+from PIL import Image
+
+from portico.domain import handovers, images, organizations
+from tests.console.routes import KINDS, STRANGER, Place, Things
+
+API = "/api/v1"
+# Who may be asked to try besides the people of a `Place`.
+SERVICE = "service"  # a service token of the organization
+
+NOT_HERE = {STRANGER: 404}
+READER = {"plain": 403, "bare": 403}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of an operation. Each of `refused` makes the same one and gets that status; nothing changes then."""
+
+    path: Things = field(default_factory=dict)  # what stands in the address, by the name of the parameter
+    query: Things = field(default_factory=dict)
+    body: Any = None  # as JSON
+    by: str = "administrator"
+    told: tuple[str, ...] = ()  # the events
+    refused: Mapping[str, int] = field(default_factory=dict)
+    status: int = 200
+    needs_person: bool = False  # a token gets 403 `needs_person`
+    form: Mapping[str, bytes] | None = None  # as multipart/form-data, in the place of a body
+    first: Callable[[Place], Any] = lambda place: None  # what has to be done before, in each organization
+
+    def filled(self, template: str, things: Things) -> str:
+        return template.format(**{name: kind.format(**things) for name, kind in self.path.items()})
+
+    def asked(self, things: Things) -> dict[str, str]:
+        return {name: kind.format(**things) for name, kind in self.query.items()}
+
+    def sent(self, things: Things) -> Any:
+        return None if self.body is None else _filled(self.body, things)
+
+    @property
+    def named(self) -> list[str]:
+        """The kinds of things that stand in the address, in the query or in the body."""
+        written = json.dumps([dict(self.path), dict(self.query), self.body])
+        return [kind for kind in KINDS if f"{{{kind}}}" in written]
+
+
+def _filled(body: Any, things: Things) -> Any:
+    if isinstance(body, str):
+        return body.format(**things)
+    if isinstance(body, Mapping):
+        return {name: _filled(each, things) for name, each in body.items()}
+    return [_filled(each, things) for each in body] if isinstance(body, list) else body
+
+
+def picture() -> bytes:
+    file = BytesIO()
+    Image.new("RGB", (8, 8), "teal").save(file, "PNG")
+    return file.getvalue()
+
+
+# --- What is done first ----------------------------------------------------------------------------------------------
+
+
+def close(place: Place) -> None:
+    organizations.close(place.administrator, name=place.administrator.organization.name)
+
+
+def withdraw_handover(place: Place) -> None:
+    handovers.withdraw(place.administrator, handover=handovers.visible_to(place.administrator).get())
+
+
+def show_picture(place: Place) -> None:
+    organizations.change(place.administrator, image="0" * images.NAME_LENGTH)
+
+
+# --- The table -----------------------------------------------------------------------------------------------------
+
+ORG = {"org": "{slug}"}
+NOT_AN_ADMINISTRATOR = {"plain": 403, "bare": 403, "manager": 403, **NOT_HERE}
+PNG = {"image": picture()}
+
+OPERATIONS: dict[tuple[str, str], list[Call]] = {
+    ("get", "/permissions"): [Call(by="bare"), Call(query={"limit": "2"}, by=STRANGER)],
+    ("get", "/me"): [Call(by="plain"), Call(by=STRANGER)],
+    ("patch", "/me"): [
+        Call(body={"name": "Melanie"}, by="plain", told=("account.renamed", "member.known_as"), needs_person=True)
+    ],
+    ("get", "/me/organizations"): [Call(by="plain", needs_person=True), Call(query={"limit": "1"}, by=STRANGER)],
+    ("get", "/me/invitations"): [Call(by="invitee"), Call(by="plain", needs_person=True)],
+    ("get", "/organizations"): [Call(by="plain"), Call(by=STRANGER)],
+    ("post", "/organizations"): [
+        Call(
+            body={"name": "Third", "color": "teal"},
+            by="plain",
+            told=("organization.founded", "member.joined"),
+            status=201,
+            needs_person=True,
+        )
+    ],
+    ("delete", "/organizations/{org}"): [
+        Call(
+            ORG,
+            told=("handover.ended", "invitation.revoked", "organization.closed"),
+            refused=NOT_AN_ADMINISTRATOR,
+            status=204,
+            needs_person=True,
+        )
+    ],
+    ("post", "/organizations/{org}/restore"): [
+        Call(
+            ORG,
+            told=("organization.restored",),
+            refused=NOT_AN_ADMINISTRATOR,
+            needs_person=True,
+            first=close,
+        )
+    ],
+    ("post", "/organizations/{org}/leave"): [
+        Call(ORG, by="plain", told=("member.left",), refused={"administrator": 409, **NOT_HERE}, needs_person=True)
+    ],
+    ("post", "/organizations/{org}/handover"): [
+        Call(
+            ORG,
+            body={"member": "{member}", "step_down": "{role}"},
+            told=("handover.offered",),
+            refused={"manager": 403, **NOT_HERE},
+            needs_person=True,
+            first=withdraw_handover,
+        )
+    ],
+    ("post", "/organizations/{org}/handover/accept"): [
+        Call(
+            ORG,
+            body={"take_over": True},
+            by="bare",
+            told=("handover.accepted", "member.changed"),
+            refused={"administrator": 409, "plain": 404, **NOT_HERE},
+            needs_person=True,
+        )
+    ],
+    ("post", "/organizations/{org}/handover/decline"): [
+        Call(
+            ORG,
+            by="bare",
+            told=("handover.declined",),
+            refused={"administrator": 409, "plain": 404, **NOT_HERE},
+            needs_person=True,
+        )
+    ],
+    ("put", "/organizations/{org}/image"): [
+        Call(ORG, form=PNG, told=("organization.changed",), refused=NOT_AN_ADMINISTRATOR)
+    ],
+    ("delete", "/organizations/{org}/image"): [
+        Call(ORG, told=("organization.changed",), refused=NOT_AN_ADMINISTRATOR, status=204, first=show_picture)
+    ],
+    ("get", "/organizations/{org}"): [Call(ORG, by="bare", refused=NOT_HERE)],
+    ("patch", "/organizations/{org}"): [
+        Call(
+            ORG, body={"name": "Fresh"}, told=("organization.changed",), refused={**READER, "manager": 403, **NOT_HERE}
+        )
+    ],
+    ("post", "/organizations/{org}/check"): [
+        Call(ORG, body={"user": "{member_address}", "permission": "members.view"}, refused={"bare": 403, **NOT_HERE}),
+        Call(
+            ORG,
+            body={"checks": [{"user": "nobody", "permission": "workspace.view", "workspace": "{workspace}"}]},
+            refused={"bare": 403, **NOT_HERE},
+        ),
+    ],
+}
