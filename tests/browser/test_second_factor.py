@@ -1,11 +1,9 @@
 """A second factor as people set it up and use it: a passkey on a device that Chromium plays, an app, recovery codes."""
 
-import time
 from collections.abc import Callable
 from copy import copy
 
-from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
-
+from tests.authenticator import code_of
 from tests.browser.installation import PASSWORD, Installation
 from tests.browser.looks import flaws
 from tests.browser.visitor import Visitor, WithoutScript
@@ -98,7 +96,3 @@ def test_after_the_password_a_device_or_a_code_is_asked_for(visitor: Arrive, ins
     again.type("Code", code)
     again.press("Log in")
     again.sees("This code is not right")
-
-
-def code_of(secret: str) -> str:
-    return format_hotp_value(hotp_value(secret, int(time.time()) // 30))

@@ -5,13 +5,11 @@ django-allauth is the machinery; these are the promises we make with it.
 
 import json
 import re
-import time
 from typing import Any
 
 import pytest
 import time_machine
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.core.cache import cache
 from django.test import Client
 
@@ -19,6 +17,7 @@ from portico.console.second_factor import Adapter
 from portico.domain.outbox import Letter
 from portico.domain.people import User
 from tests import cast
+from tests.authenticator import code_of
 from tests.cast import PASSWORD
 from tests.console.browser import signed_in, text
 from tests.console.passkey import Device, challenge
@@ -38,10 +37,6 @@ def as_mia(mia) -> Client:
     client = signed_in(mia)
     client.defaults |= LOCAL
     return client
-
-
-def code_of(secret: str, later: int = 0) -> str:
-    return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + later))
 
 
 def secret_of(user: User) -> str:
@@ -204,7 +199,7 @@ def test_when_the_key_is_lost_no_code_is_believed_and_the_page_says_why(mia, as_
     client = Client()
     log_in(client)
 
-    answer = client.post(f"{HERE}authenticate/", {"code": format_hotp_value(hotp_value("", int(time.time()) // 30))})
+    answer = client.post(f"{HERE}authenticate/", {"code": code_of("")})
     assert "This server's key has changed" in text(answer)
     assert not is_signed_in(client)
 
