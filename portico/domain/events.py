@@ -214,7 +214,8 @@ def make_searchable(*, most: int) -> int:
             if label.organization_id
             for word in words_of(label.text)
         ]
-        Word.objects.bulk_create(found, ignore_conflicts=True)
+        # PostgreSQL takes 65,535 values in a statement, and a label may be hundreds of words.
+        Word.objects.bulk_create(found, ignore_conflicts=True, batch_size=5_000)
         Label.objects.filter(pk__in=[label.pk for label in new]).update(is_searchable=True)
     return len(new)
 

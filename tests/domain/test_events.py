@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
+from uuid_utils.compat import uuid7
 
 from portico.delivery import daily
 from portico.domain import events, memberships, people, workspaces
@@ -240,6 +241,15 @@ def test_the_words_of_new_labels_are_written_a_few_labels_at_a_time(ada, mel, iv
 
     assert found_by("ada") == {"Ada <ada@example.org>"}
     assert found_by("acme") == {"Acme"}
+
+
+def test_labels_may_be_hundreds_of_words_each(acme):
+    text = " ".join(chr(0x4E00 + number) for number in range(200))
+    Label.objects.bulk_create(Label(organization_id=acme.pk, about=uuid7(), text=text) for _ in range(150))
+
+    events.make_searchable(most=1_000)
+
+    assert Word.objects.filter(word="\u4e00".encode()).count() == 150
 
 
 def test_nobody_searches_what_people_did_to_their_accounts(db):
