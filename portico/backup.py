@@ -20,18 +20,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
 from django.apps import apps
 from django.conf import settings
-from django.core.files.storage import default_storage
 from django.db import connection, models
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portico import schema
+from portico.domain import images
 from portico.domain.errors import Invalid, Refused
 from portico.domain.keys import derive
 
@@ -176,28 +177,18 @@ def _values(model: type[models.Model], columns: list[str]) -> Iterable[tuple[Any
 def _uploads(archive: zipfile.ZipFile) -> str:
     """The SHA-256 of the pictures. They are compressed already."""
     whole = zipfile.ZipInfo(UPLOADS)
-    folder = Path(default_storage.path(""))
     with archive.open(whole, "w", force_zip64=True) as part:
         hashed: Any = Hashed(part)
         with tarfile.open(fileobj=hashed, mode="w|") as tar:
-            for each in _files(folder):
-                _add(tar, each, folder)
+            for file in sorted(images.files()):
+                _add(tar, file)
     return hashed.digest.hexdigest()
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Without those that are being written."""
-    for place, folders, names in os.walk(folder):
-        folders.sort()
-        yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
-
-
-def _add(tar: tarfile.TarFile, path: Path, folder: Path) -> None:
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        return  # nobody had it any more
-    with file:
-        entry = tarfile.TarInfo(str(path.relative_to(folder)))
-        entry.size = os.fstat(file.fileno()).st_size
-        tar.addfile(entry, file)
+def _add(tar: tarfile.TarFile, file: str) -> None:
+    """Without one that is being written."""
+    content = images.content(file)
+    if content is not None:
+        entry = tarfile.TarInfo(f"{images.FOLDER}/{file}")
+        entry.size = len(content)
+        tar.addfile(entry, BytesIO(content))

@@ -46,6 +46,11 @@ class Environment(BaseSettings):
         "anymail as postmark://?SERVER_TOKEN=…; without it the built-in outbox",
     )
     email_from: str = Field("Portico <portico@localhost>", description="The From of every letter")
+    uploads_url: str = Field(
+        "",
+        description="s3://key:secret@s3.example.org/bucket?region=… for uploaded pictures, with the extra `s3`; "
+        "without it they are in the data folder",
+    )
     signup: Literal["open", "invited"] = Field("open", description="Who may create an account")
     founding: Literal["everyone", "operator"] = Field("everyone", description="Who may create an organization")
     trusted_proxies: int = Field(0, ge=0, le=10, description="How many proxies stand in front and set X-Forwarded-For")
@@ -80,6 +85,15 @@ class Environment(BaseSettings):
             mail(value)
         except ValueError:
             raise ValueError("write it as smtp://user:password@mail.example.org:587") from None
+        return value
+
+    @field_validator("uploads_url")
+    @classmethod
+    def bucket(cls, value: str) -> str:
+        try:
+            uploads(value)
+        except ValueError:
+            raise ValueError("write it as s3://key:secret@s3.example.org/bucket?region=eu-central-1") from None
         return value
 
     @field_validator("letters_per_day_per_address")
@@ -206,6 +220,25 @@ def mail(url: str) -> dict[str, Any]:
     }
 
 
+def uploads(url: str) -> dict[str, Any]:
+    """The Django storage that an address stands for; ValueError where it is none."""
+    if not url:
+        return {"BACKEND": "portico.uploads.Folder"}
+    parts = urlsplit(url)
+    bucket, query = parts.path.strip("/"), dict(parse_qsl(parts.query))
+    if parts.scheme != "s3" or not (parts.hostname and parts.username and parts.password and bucket):
+        raise ValueError("not an address")
+    scheme = "http" if is_loopback(parts.hostname) else "https"
+    options = {
+        "access_key": unquote(parts.username),
+        "secret_key": unquote(parts.password),
+        "endpoint_url": f"{scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else ""),
+        "bucket_name": bucket,
+        "region_name": query.get("region", "us-east-1"),
+    }
+    return {"BACKEND": "portico.bucket.Bucket", "OPTIONS": options}
+
+
 ENVIRONMENT = Environment()
 PACKAGE = Path(__file__).parent
 
@@ -296,7 +329,7 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False  # nothing here is for other sites to read
 STATIC_ROOT = ENVIRONMENT.data / "static"
 MEDIA_ROOT = ENVIRONMENT.data / "uploads"
 STORAGES = {
-    "default": {"BACKEND": "portico.uploads.Folder"},
+    "default": uploads(ENVIRONMENT.uploads_url),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 

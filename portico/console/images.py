@@ -14,7 +14,10 @@ FOR_EVER = "public, max-age=31536000, immutable"
 
 @require_safe
 def show(request: HttpRequest, file: str) -> HttpResponse:
-    content = images.content(file)
+    try:
+        content = images.content(file)
+    except OSError:
+        return HttpResponse(status=503, headers={"Retry-After": "60"})
     if content is None:
         raise Http404
     return HttpResponse(content, content_type="image/webp", headers={"Cache-Control": FOR_EVER})

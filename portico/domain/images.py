@@ -154,7 +154,7 @@ def keep(picture: Picture) -> str:
 
 
 def content(file: str) -> bytes | None:
-    """Of a file by what it is called."""
+    """Of a file by what it is called. OSError where the files are away."""
     if not FILE.fullmatch(file):
         return None
     try:
@@ -167,7 +167,7 @@ def content(file: str) -> bytes | None:
 def forget_unused(now: datetime) -> int:
     """Delete the files that no row names, save those so new that a row may be about to; how many went."""
     named = set(_named())
-    unused = [file for file in _files() if file.partition("-")[0] not in named]
+    unused = [file for file in files() if file.partition("-")[0] not in named]
     gone = 0
     for file in unused:
         where = f"{FOLDER}/{file}"
@@ -177,7 +177,8 @@ def forget_unused(now: datetime) -> int:
     return gone
 
 
-def _files() -> list[str]:
+def files() -> list[str]:
+    """What the files are called, also of one that is being written."""
     try:
         return list(default_storage.listdir(FOLDER)[1])
     except FileNotFoundError:
