@@ -274,6 +274,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "portico.console.middleware.compressed",
     "portico.console.middleware.kept_nowhere",
     "portico.console.middleware.unavailable",
     "django.contrib.sessions.middleware.SessionMiddleware",

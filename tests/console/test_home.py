@@ -3,6 +3,7 @@
 ada administers Acme · mel is a plain member · ivy may manage members, nothing else · eve is from elsewhere
 """
 
+import gzip
 from datetime import timedelta
 
 import pytest
@@ -350,3 +351,23 @@ def test_leaving_ends_the_dashboard_at_once(mel):
 
     assert client.get("/o/acme/").status_code == 404
     assert invitations.Invitation.objects.count() == 0
+
+
+# --- On the way ------------------------------------------------------------------------------------------------------
+
+
+def test_pages_travel_compressed_to_whoever_takes_them_so(ada):
+    browser = signed_in(ada.membership.user)
+
+    page = browser.get("/o/acme/users", headers={"Accept-Encoding": "gzip"})
+
+    assert page.headers["Content-Encoding"] == "gzip"
+    assert "Ada" in gzip.decompress(page.content).decode()
+    assert "Content-Encoding" not in browser.get("/o/acme/users").headers
+
+
+def test_answers_to_programs_keep_their_strong_etag(ada):
+    answer = signed_in(ada.membership.user).get("/api/v1/organizations/acme", headers={"Accept-Encoding": "gzip"})
+
+    assert "Content-Encoding" not in answer.headers
+    assert answer.headers["ETag"].startswith('"')
