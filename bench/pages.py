@@ -5,6 +5,7 @@ administrator. Bytes are what the server sends to a browser that takes compresse
 it names, uploaded pictures aside.
 """
 
+import gzip
 import re
 import statistics
 import time
@@ -22,7 +23,7 @@ from portico.domain import invitations, tokens, workspaces
 
 EACH = 5  # pages in a round
 AT_MOST_KB = 60.0
-LANGUAGES = {"HTTP_ACCEPT_ENCODING": "gzip, deflate, br"}
+TAKES = {"HTTP_ACCEPT_ENCODING": "gzip, deflate, br"}
 _named = re.compile(r"""<(?:link|script|img|use)\b[^>]*?(?:href|src)="([^"#]+)""")
 
 
@@ -33,17 +34,19 @@ class Visit:
     browser: Client
 
     def page(self, path: str) -> bytes:
-        answer = self.browser.get(path, **LANGUAGES)
+        """As it travels."""
+        answer = self.browser.get(path, **TAKES)
         assert answer.status_code == 200, (path, answer.status_code)
+        assert answer.headers["Content-Encoding"] == "gzip"
         return answer.content
 
     def files(self, page: bytes) -> int:
         """Bytes of the style, the scripts and the icons, each fetched once."""
-        paths = {urlsplit(found).path for found in _named.findall(page.decode())}
+        paths = {urlsplit(found).path for found in _named.findall(gzip.decompress(page).decode())}
         return sum(self.size(path) for path in paths if path.startswith("/static/"))
 
     def size(self, path: str) -> int:
-        answer = self.browser.get(path, **LANGUAGES)
+        answer = self.browser.get(path, **TAKES)
         assert answer.status_code == 200, (path, answer.status_code)
         return len(b"".join(answer.streaming_content) if answer.streaming else answer.content)
 
