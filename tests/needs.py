@@ -35,10 +35,10 @@ def install(package: str) -> None:
 
 def main() -> int:
     if chromium() is None and on_a_throwaway_machine():
-        install("chromium")
+        install(CHROMIUMS[0])
     if chromium() is None:
         sudo = "" if os.geteuid() == 0 else "sudo "
-        print(f"The browser tests need Chromium: {sudo}apt-get install chromium", file=sys.stderr)
+        print(f"The browser tests need Chromium: {sudo}apt-get install {CHROMIUMS[0]}", file=sys.stderr)
         return 1
     try:
         postgres.ensure_possible()
