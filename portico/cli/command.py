@@ -7,9 +7,11 @@ standard output and a refusal to standard error. The exit code says which of the
 
 import json
 import os
+import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial, wraps
 from inspect import Parameter, signature
@@ -83,8 +85,26 @@ def prepare() -> None:
     from django.conf import settings
 
     if not apps.ready:
-        django.setup()
+        with interrupted_afterwards():
+            django.setup()
         settings.ENVIRONMENT.data.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def interrupted_afterwards() -> Iterator[None]:
+    """Ctrl-C waits for the end of this, which imports modules.
+
+    What is raised while Python cleans up after an import is dropped, and the program would go on as if nobody had asked
+    it to end.
+    """
+    noted: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: noted.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if noted:
+        raise KeyboardInterrupt
 
 
 def tell(what: Done | Problem, *, as_json: bool) -> None:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from django.utils.translation import gettext as _
 
-from portico.cli.command import Done, Tell
+from portico.cli.command import Done, Tell, interrupted_afterwards
 from portico.cli.problems import MisconfiguredError, UnavailableError
 
 if TYPE_CHECKING:
@@ -139,9 +139,10 @@ def make_ready() -> None:
     schema.bring_up_to_date()
     static.collect()
 
-    from portico.wsgi import application  # noqa: F401  # loaded before the fork, and after the files that it looks for
+    with interrupted_afterwards():
+        from portico.wsgi import application  # noqa: F401  # before the fork, and after the files that it looks for
 
-    get_resolver().url_patterns  # noqa: B018  # reads every module of pages
+        get_resolver().url_patterns  # noqa: B018  # reads every module of pages
     # A connection must not be shared by two processes.
     connections.close_all()
 

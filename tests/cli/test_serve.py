@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from portico.cli.command import interrupted_afterwards
 from tests.cli.conftest import Server, processes, until
 
 Serve = Callable[..., Server]
@@ -75,6 +76,21 @@ def test_ctrl_c_while_it_starts_ends_it_cleanly(serve: Serve, tmp_path: Path) ->
 
     assert code in {0, 130}, server.said()
     assert "Traceback" not in server.said()
+
+
+def test_ctrl_c_in_the_middle_of_an_import_waits_for_its_end() -> None:
+    imported = []
+
+    def load() -> None:
+        signal.raise_signal(signal.SIGINT)
+        imported.append("all of it")
+
+    with pytest.raises(KeyboardInterrupt), interrupted_afterwards():
+        load()
+
+    assert imported
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_a_server_process_that_is_killed_is_started_again(serve: Serve) -> None:
