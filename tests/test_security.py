@@ -19,7 +19,7 @@ from django.core.exceptions import ValidationError
 from django.urls import URLPattern, get_resolver
 
 from tests import cast
-from tests.cli.conftest import PATIENCE, Server, environment, serve, until  # noqa: F401  # a server of its own
+from tests.cli.conftest import PATIENCE, Server, environment, serve, until, up_to_date  # noqa: F401  # its fixtures
 
 HERE = Path(__file__).parents[1]
 PAGE = HERE / "docs" / "security.md"

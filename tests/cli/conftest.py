@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -136,26 +138,64 @@ def until(true: Callable[[], object]) -> None:
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Of a fresh installation; on PostgreSQL where the tests run there, in a database of its own."""
-    port = str(free_port())
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PORTICO_")}
-    here = kept | {"PORTICO_DATA": str(tmp_path / "data"), "PORTICO_PORT": port}
+def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Of a fresh installation; on PostgreSQL where the tests run there, in a database of its own.
+
+    It is up to date already, because that takes longer than what most tests ask, save for `mark.empty_machine`.
+    """
+    is_empty = request.node.get_closest_marker("empty_machine") is not None
+    model = None if is_empty else request.getfixturevalue("up_to_date")
+    if model:
+        shutil.copytree(model.data, tmp_path / "data")
+    here = surroundings(tmp_path / "data")
     if url := os.environ.get("PORTICO_DATABASE_URL"):
-        with own_database(url) as own:
+        with own_database(url, like=model and model.database) as (_name, own):
             yield here | {"PORTICO_DATABASE_URL": own}
     else:
         yield here
 
 
+def surroundings(data: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PORTICO_")}
+    return kept | {"PORTICO_DATA": str(data), "PORTICO_PORT": str(free_port())}
+
+
+@dataclass(frozen=True)
+class UpToDate:
+    """An installation that was started once, and what it left."""
+
+    data: Path
+    database: str | None
+
+
+@pytest.fixture(scope="session")
+def up_to_date(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpToDate]:
+    data = tmp_path_factory.mktemp("up-to-date") / "data"
+    if url := os.environ.get("PORTICO_DATABASE_URL"):
+        with own_database(url) as (name, own):
+            start_once(surroundings(data) | {"PORTICO_DATABASE_URL": own})
+            yield UpToDate(data, name)
+    else:
+        start_once(surroundings(data))
+        yield UpToDate(data, None)
+
+
+def start_once(environment: dict[str, str]) -> None:
+    server = Server(environment, "--no-worker")
+    server.up()
+    assert server.end() == 0, server.said()
+
+
 @contextmanager
-def own_database(url: str) -> Iterator[str]:
+def own_database(url: str, like: str | None = None) -> Iterator[tuple[str, str]]:
+    """The name and the address of a new database: empty, or a copy."""
     name = f"portico_{secrets.token_hex(6)}"
     parts = conninfo_to_dict(url)
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
     with psycopg.connect(url, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        admin.execute(create.format(sql.Identifier(name), sql.Identifier(like or "template1")))
         try:
-            yield f"postgresql://{parts['user']}:{parts['password']}@{parts['host']}:{parts['port']}/{name}"
+            yield name, f"postgresql://{parts['user']}:{parts['password']}@{parts['host']}:{parts['port']}/{name}"
         finally:
             admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 

@@ -31,7 +31,7 @@ from tests.cli.conftest import answer
 from tests.console.browser import signed_in
 
 Portico = Callable[..., Result]
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.empty_machine]
 
 OF_OLD = Path(__file__).with_name("backup-at-0011.portico")  # with a row in every table that there was
 ITS_KEY = "k" * 50

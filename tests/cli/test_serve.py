@@ -17,6 +17,7 @@ from tests.cli.conftest import Server, processes, until
 Serve = Callable[..., Server]
 
 
+@pytest.mark.empty_machine
 def test_a_fresh_installation_answers_and_the_second_start_is_quick(serve: Serve, record_property) -> None:
     first = serve()
     first.up()
@@ -68,6 +69,7 @@ def test_ctrl_c_at_a_terminal_reaches_the_whole_group_and_ends_it_cleanly(serve:
     assert server.left_behind == set()
 
 
+@pytest.mark.empty_machine
 def test_ctrl_c_while_it_starts_ends_it_cleanly(serve: Serve, tmp_path: Path) -> None:
     server = serve()
     until((tmp_path / "data" / "secret.key").exists)
