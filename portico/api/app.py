@@ -16,7 +16,20 @@ from ninja.renderers import BaseRenderer
 
 from portico.domain.errors import Missing, Refusal, Unauthenticated
 
-from . import auth, check, handovers, images, limits, me, organizations, permissions, problems, schema
+from . import (
+    auth,
+    check,
+    handovers,
+    images,
+    limits,
+    me,
+    members,
+    organizations,
+    permissions,
+    problems,
+    roles,
+    schema,
+)
 
 log = logging.getLogger("portico.api")
 
@@ -48,7 +61,7 @@ api = Api(
     docs_url=None,
     servers=[{"url": settings.BASE_URL}],
 )
-for each in (permissions, me, organizations, images, handovers, check):
+for each in (permissions, me, organizations, images, handovers, members, roles, check):
     api.add_router("", each.router)
 
 

@@ -17,12 +17,13 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from . import lookup
+from . import lookup, workspaces
 from .access import Actor, Member, held
 from .errors import Invalid
 from .lookup import Asker, Found, Question
-from .memberships import ACTIVE, state_of
+from .memberships import ACTIVE, Membership, is_self, state_of
 from .permissions import (
+    MEMBERS_MANAGE,
     MEMBERS_VIEW,
     NONE,
     READS,
@@ -219,12 +220,35 @@ def ask(actor: Actor, questions: Sequence[Question]) -> list[Answer]:
     nothing sees nobody.
     """
     _ensure_few(questions)
-    membership = actor.membership.pk if isinstance(actor, Member) else None
-    found = lookup.of_member(actor.organization.pk, membership, questions)
+    found = lookup.of_member(actor.organization.pk, _membership_of(actor), questions)
     view = _view_of_actor(actor)
     if any(view.is_of_others(each) for each in found):
         actor.require(MEMBERS_VIEW)
     return [decide(question, each, view, actor.now) for question, each in zip(questions, found, strict=True)]
+
+
+def access(actor: Actor, member: Membership) -> list[tuple[Question, Answer]]:
+    """All that a member may do and not do, and why: in the organization, and where they sit, as far as one sees it.
+
+    Of others it is known to those who may see their permissions.
+    """
+    if not is_self(actor, member):
+        actor.require(MEMBERS_MANAGE)
+    seats = member.seats.filter(workspace__in=workspaces.visible_to(actor)).select_related("workspace")
+    places = [seat.workspace.slug for seat in seats.order_by("workspace__name", "id")]
+    who = str(member.user_id)
+    questions = [Question(who, permission.name) for permission in catalogue().of_organization]
+    inside = [permission.name for permission in catalogue().every if permission.scope == WORKSPACE]
+    questions += [Question(who, name, place) for place in places for name in inside]
+    found = lookup.of_member(actor.organization.pk, _membership_of(actor), questions)
+    view = _view_of_actor(actor)
+    return [
+        (question, decide(question, each, view, actor.now)) for question, each in zip(questions, found, strict=True)
+    ]
+
+
+def _membership_of(actor: Actor) -> UUID | None:
+    return actor.membership.pk if isinstance(actor, Member) else None
 
 
 def _view_of_actor(actor: Actor) -> View:

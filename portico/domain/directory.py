@@ -24,7 +24,16 @@ from .invitations import Invitation, OfferedSeat
 from .memberships import Membership, MembershipQuerySet
 from .organizations import Organization
 from .outbox import Letter
-from .permissions import MANAGER, MEMBER, MEMBERS_MANAGE, MEMBERS_VIEW, WORKSPACE_VIEW, catalogue
+from .permissions import (
+    MANAGER,
+    MEMBER,
+    MEMBERS_MANAGE,
+    MEMBERS_VIEW,
+    WORKSPACE,
+    WORKSPACE_VIEW,
+    Permission,
+    catalogue,
+)
 from .roles import Role
 from .workspaces import Seat, Workspace
 
@@ -57,13 +66,17 @@ Rows = models.QuerySet[Any]
 
 @dataclass(frozen=True)
 class Question:
-    """What somebody asks of the list. `custom` asks for those whose permissions are no role's."""
+    """What somebody asks of the list. `custom` asks for those whose permissions are no role's.
+
+    `can` asks who may do something now, in the whole organization.
+    """
 
     text: str = ""
     role: Role | None = None
     custom: bool = False
     workspace: Workspace | None = None
     state: str = ALL
+    can: Permission | None = None
     sort: str = "name"
     descending: bool = False
 
@@ -72,11 +85,13 @@ class Question:
             raise Invalid(_("There is no such order."), field="sort")
         if self.state not in STATES:
             raise Invalid(_("There is no such state."), field="state")
+        if self.can and self.can.scope == WORKSPACE:
+            raise Invalid(_("Seats give this permission inside each workspace. Ask for the seats."), field="permission")
 
     @property
     def narrows(self) -> bool:
         """Whether it asks for more than a state."""
-        return bool(self.text.strip() or self.role or self.custom or self.workspace)
+        return bool(self.text.strip() or self.role or self.custom or self.workspace or self.can)
 
     @property
     def order(self) -> str:
@@ -158,6 +173,19 @@ def read(actor: Actor, question: Question, at: Place | None = None, *, size: int
     return _page(question, sections, at, size, found=counts[question.state], counts=counts)
 
 
+def members(actor: Actor, question: Question) -> Rows:
+    """The members alone that a question finds, each with its grant and its picture, to be read in any order.
+
+    Who can do something is known to those who may see others' permissions.
+    """
+    for_managers = question.sort in FOR_MANAGERS or question.can
+    actor.require(MEMBERS_MANAGE if for_managers else MEMBERS_VIEW)
+    _offers, found = _sections(actor, question)
+    if question.narrows or question.state in {SUSPENDED, EXPIRED}:
+        [found], _number = _gathered([found])
+    return found.rows
+
+
 def everybody(actor: Actor, question: Question) -> list[Row]:
     """All that the question finds, offers first; refused beyond FEW."""
     actor.require(MEMBERS_MANAGE)
@@ -210,7 +238,15 @@ def too_many() -> Refused:
 
 
 def seats_of(actor: Actor, rows: Sequence[Row], among: Iterable[Workspace]) -> dict[UUID, list[Workspace]]:
-    """Where each of these people sits or is offered a seat, among these workspaces and in their order.
+    """Where each of these people sits or is offered a seat, among these workspaces and in their order."""
+    seats = seats_with_roles(actor, rows, among)
+    return {key: [place for place, _role in found] for key, found in seats.items()}
+
+
+def seats_with_roles(
+    actor: Actor, rows: Sequence[Row], among: Iterable[Workspace]
+) -> dict[UUID, list[tuple[Workspace, str]]]:
+    """The same, each with the kind of seat.
 
     Who may not view a workspace sees no more than its managers, here as on its page.
     """
@@ -224,7 +260,10 @@ def seats_of(actor: Actor, rows: Sequence[Row], among: Iterable[Workspace]) -> d
         )
     }
     places = [(place, _seats_shown(actor, place)) for place in among]
-    return {row.pk: [place for place, shown in places if roles.get((row.pk, place.pk)) in shown] for row in rows}
+    return {
+        row.pk: [(place, kind) for place, shown in places if (kind := roles.get((row.pk, place.pk))) in shown]
+        for row in rows
+    }
 
 
 def _seats_shown(actor: Actor, workspace: Workspace) -> set[str]:
@@ -278,12 +317,17 @@ class _Section:
             gather = gather.filter(pk__in=seats.values(owner))
         return _Section(rows.filter(where), gather.filter(where))
 
+    def able(self, actor: Actor, permission: Permission) -> "_Section":
+        """Those of these members who hold it now."""
+        sets = [role for role in Role.objects.filter(organization=actor.organization) if permission in role.permissions]
+        fits = models.Q(grant__in=sets, user__is_active=True)
+        return _Section(self.rows.active(actor.now).filter(fits), self.gather.active(actor.now).filter(fits))  # type: ignore[attr-defined]
+
 
 def _sections(actor: Actor, question: Question) -> list[_Section]:
-    return [
-        _offers(actor, question.state).narrowed(actor, question, OfferedSeat, "invitation"),
-        _members(actor, question.state).narrowed(actor, question, Seat, "membership"),
-    ]
+    offers = _offers(actor, question.state).narrowed(actor, question, OfferedSeat, "invitation")
+    members = _members(actor, question.state).narrowed(actor, question, Seat, "membership")
+    return [offers, members.able(actor, question.can) if question.can else members]
 
 
 def _offers(actor: Actor, state: str) -> _Section:

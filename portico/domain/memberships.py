@@ -380,11 +380,16 @@ def _told(moment: datetime | None) -> str | None:
 
 
 @action(MEMBERS_MANAGE)
-def remove(actor: Actor, *, members: Sequence[Membership], take_over: bool = False) -> list[Result]:
+def remove(
+    actor: Actor, *, members: Sequence[Membership], version: int | None = None, take_over: bool = False
+) -> list[Result]:
     """End the membership of each, and with it their seats and the offers that stood on them.
 
-    With `take_over` the actor becomes the sponsor of those offers that the actor could make; all others are revoked.
+    `version` is that of a single one, as it was shown. With `take_over` the actor becomes the sponsor of those offers
+    that the actor could make; all others are revoked.
     """
+    for member in members:
+        ensure_current(member.version, version)
     results = [Result(member, _why_not_touch(actor, member)) for member in members]
     gone = [member for member, result in zip(members, results, strict=True) if result.done]
     actor.takes_over = take_over and not any(is_self(actor, member) for member in gone)

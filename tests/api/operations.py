@@ -35,6 +35,7 @@ class Call:
     told: tuple[str, ...] = ()  # the events
     refused: Mapping[str, int] = field(default_factory=dict)
     status: int = 200
+    each_by_itself: bool = False  # one of many that is not there is refused alone, and the answer is 200
     needs_person: bool = False  # a token gets 403 `needs_person`
     form: Mapping[str, bytes] | None = None  # as multipart/form-data, in the place of a body
     first: Callable[[Place], Any] = lambda place: None  # what has to be done before, in each organization
@@ -87,6 +88,8 @@ def show_picture(place: Place) -> None:
 # --- The table -----------------------------------------------------------------------------------------------------
 
 ORG = {"org": "{slug}"}
+MEMBER = {**ORG, "member": "{member}"}
+ROLE = {**ORG, "role": "{role}"}
 NOT_AN_ADMINISTRATOR = {"plain": 403, "bare": 403, "manager": 403, **NOT_HERE}
 PNG = {"image": picture()}
 
@@ -169,6 +172,68 @@ OPERATIONS: dict[tuple[str, str], list[Call]] = {
         Call(
             ORG, body={"name": "Fresh"}, told=("organization.changed",), refused={**READER, "manager": 403, **NOT_HERE}
         )
+    ],
+    ("get", "/organizations/{org}/members"): [
+        Call(ORG, by="plain", refused={"bare": 403, **NOT_HERE}),
+        Call(ORG, {"permission": "members.view", "role": "{role}"}, by="manager", refused={"plain": 403, **NOT_HERE}),
+    ],
+    ("get", "/organizations/{org}/members/export"): [Call(ORG, by="manager", refused={**READER, **NOT_HERE})],
+    ("get", "/organizations/{org}/members/{member}"): [
+        Call(MEMBER, by="plain", refused={"bare": 404, **NOT_HERE}),
+        Call({**ORG, "member": "me"}, by="bare", refused=NOT_HERE),
+    ],
+    ("get", "/organizations/{org}/members/{member}/access"): [
+        Call(MEMBER, by="manager", refused={"seated": 403, "bare": 404, **NOT_HERE}),
+        Call({**ORG, "member": "me"}, by="bare", refused=NOT_HERE),
+    ],
+    ("patch", "/organizations/{org}/members/{member}"): [
+        Call(
+            MEMBER,
+            body={"role": "{role}", "status": "suspended"},
+            told=("member.changed", "member.suspended"),
+            refused={"seated": 403, "bare": 404, **NOT_HERE},
+        )
+    ],
+    ("delete", "/organizations/{org}/members/{member}"): [
+        Call(
+            MEMBER,
+            told=("member.removed",),
+            refused={"seated": 403, "bare": 404, **NOT_HERE},
+            status=204,
+        )
+    ],
+    ("post", "/organizations/{org}/members/batch"): [
+        Call(
+            ORG,
+            body={"members": ["{member}"], "set": {"expires_at": "2099-01-31T12:00:00Z"}},
+            told=("member.end_changed",),
+            refused={**READER, **NOT_HERE},
+            each_by_itself=True,
+        ),
+        Call(
+            ORG,
+            body={"members": ["{member}"], "remove": True},
+            told=("member.removed",),
+            refused={**READER, **NOT_HERE},
+            each_by_itself=True,
+        ),
+    ],
+    ("get", "/organizations/{org}/roles"): [Call(ORG, by="plain", refused={"bare": 403, **NOT_HERE})],
+    ("post", "/organizations/{org}/roles"): [
+        Call(
+            ORG,
+            body={"name": "Fresh", "permissions": ["members.view"]},
+            told=("role.added",),
+            refused=NOT_AN_ADMINISTRATOR,
+            status=201,
+        )
+    ],
+    ("get", "/organizations/{org}/roles/{role}"): [Call(ROLE, by="plain", refused={"bare": 404, **NOT_HERE})],
+    ("patch", "/organizations/{org}/roles/{role}"): [
+        Call(ROLE, body={"name": "Fresh"}, told=("role.changed",), refused={**NOT_AN_ADMINISTRATOR, "bare": 404})
+    ],
+    ("delete", "/organizations/{org}/roles/{role}"): [
+        Call(ROLE, told=("role.deleted",), refused={**NOT_AN_ADMINISTRATOR, "bare": 404}, status=204)
     ],
     ("post", "/organizations/{org}/check"): [
         Call(ORG, body={"user": "{member_address}", "permission": "members.view"}, refused={"bare": 403, **NOT_HERE}),
