@@ -59,8 +59,8 @@ def shown(request: HttpRequest, current: int) -> int | None:
     """
     if request.headers.get("If-Match", "*").strip() == "*":
         return None
-    versions = [int(match[1] or 0) for tag in _tags(request, "If-Match") if (match := TAG.fullmatch(tag))]
-    return current if current in versions else 0
+    found = [match[1] for tag in _tags(request, "If-Match") if (match := TAG.fullmatch(tag))]
+    return current if str(current) in found else -1
 
 
 def is_shown(request: HttpRequest, body: Mapping[str, Any]) -> bool | None:

@@ -18,9 +18,11 @@ from portico.domain.errors import Missing, Refusal, Unauthenticated
 
 from . import (
     auth,
+    billing,
     check,
     handovers,
     images,
+    invitations,
     limits,
     me,
     members,
@@ -29,6 +31,8 @@ from . import (
     problems,
     roles,
     schema,
+    tokens,
+    workspaces,
 )
 
 log = logging.getLogger("portico.api")
@@ -61,7 +65,10 @@ api = Api(
     docs_url=None,
     servers=[{"url": settings.BASE_URL}],
 )
-for each in (permissions, me, organizations, images, handovers, members, roles, check):
+NOUNS = (
+    permissions, me, organizations, images, handovers, members, invitations, roles, workspaces, billing, tokens, check,
+)  # fmt: skip
+for each in NOUNS:
     api.add_router("", each.router)
 
 

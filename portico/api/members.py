@@ -17,15 +17,13 @@ from portico.domain.access import Member as Acting
 from portico.domain.access import Service
 from portico.domain.checks import Answer
 from portico.domain.directory import SORTS, Question
-from portico.domain.errors import Invalid, Missing, Refusal
+from portico.domain.errors import Invalid
 from portico.domain.lookup import Question as Check
 from portico.domain.memberships import End, Result, is_self
 from portico.domain.memberships import Membership as Row
-from portico.domain.permissions import MEMBERS_MANAGE, NONE, catalogue
-from portico.domain.roles import grant_of
-from portico.domain.words import UUID_SHAPE
+from portico.domain.permissions import MEMBERS_MANAGE, MEMBERS_VIEW, NONE, catalogue
 
-from . import answers, auth, lists, named
+from . import answers, auth, lists, many, named
 from .check import Because, told_of
 from .lists import Part
 from .operations import Asked, Router, Shown, left_out
@@ -33,7 +31,6 @@ from .permissions import names
 
 router = Router(tags=["Members"])
 CHANGED, REMOVED = "changed", "removed"
-MANY = 1000  # members in one call
 SORTED = {"name": "name", "email": "email", "joined_at": "joined", "last_active_at": "active"}
 Status = Literal["active", "suspended", "expired"]
 Given = Annotated[list[str], Field(examples=[["members.view"]])]
@@ -98,7 +95,7 @@ class Change(Asked):
 class ManyMembers(Asked):
     """The same change for all of these, or `remove`."""
 
-    members: list[str] = Field(min_length=1, max_length=MANY, description="Ids of memberships")
+    members: list[str] = Field(min_length=1, max_length=many.MOST, description="Ids of memberships")
     set: Change = left_out()
     remove: Literal[True] = left_out()
 
@@ -175,13 +172,9 @@ def batch(request: HttpRequest, org: str, body: Body[ManyMembers]) -> dict[str, 
     """
     actor = auth.actor_in(request, org)
     act, outcome = act_of(actor, body)
-    done = {str(row_of(result).pk): result for result in act(members=found(actor, body.members))}
-    tell = teller(actor, [row_of(result) for result in done.values()])
-    results, seen = [], set()
-    for key in (text.lower() for text in body.members):
-        results.append(told_of_result(key, done.get(key), outcome, tell, again=key in seen))
-        seen.add(key)
-    return {"done": sum(result["outcome"] == outcome for result in results), "results": results}
+    results = act(members=found(actor, body.members))
+    tell = teller(actor, [result.row for result in results])  # type: ignore[misc]
+    return many.answer(body.members, results, outcome, "member", tell if outcome == CHANGED else lambda _gone: None)
 
 
 @router.get("/organizations/{org}/members/{member}", response=Member)
@@ -239,6 +232,7 @@ def remove(request: HttpRequest, org: str, member: str) -> None:
 
 
 def sought(actor: Acting | Service, asked: Sought) -> Question:
+    actor.require(MEMBERS_VIEW)  # before it is told which roles there are
     permission = catalogue().find(asked.permission) if asked.permission else None
     if asked.permission and permission is None:
         sentence = _("There is no permission “%(name)s”.") % {"name": asked.permission[:80]}
@@ -258,21 +252,15 @@ def asked_of(actor: Acting | Service, body: Change) -> dict[str, Any]:
     """The arguments of the command."""
     given = body.given
     asked: dict[str, Any] = {}
-    if "role" in given or "permissions" in given:
-        asked["grant"] = grant_of(auth.place(actor), body.role, body.permissions)
+    if grant := named.grant(actor, given):
+        asked["grant"] = grant
     if "status" in given:
         asked["status"] = body.status
     if "expires_at" in given:
-        asked["end"] = End(ensure_zoned(body.expires_at))
+        asked["end"] = End(named.moment(body.expires_at, "expires_at"))
     if not asked:
         raise Invalid(_("Say what to change."))
     return asked
-
-
-def ensure_zoned(moment: datetime | None) -> datetime | None:
-    if moment is not None and moment.tzinfo is None:
-        raise Invalid(_("Say the time zone: 2027-01-31T12:00:00Z."), field="expires_at")
-    return moment
 
 
 def act_of(actor: Acting | Service, body: ManyMembers) -> tuple[Callable[..., list[Result]], str]:
@@ -285,9 +273,7 @@ def act_of(actor: Acting | Service, body: ManyMembers) -> tuple[Callable[..., li
 
 
 def found(actor: Acting | Service, ids: Iterable[str]) -> list[Row]:
-    """Those who are there; of the others each is told that it is not."""
-    keys = {UUID(each) for each in ids if UUID_SHAPE.fullmatch(each.lower())}
-    return list(memberships.visible_to(actor).filter(pk__in=keys).order_by("id"))
+    return list(memberships.visible_to(actor).filter(pk__in=many.keys(ids)).order_by("id"))
 
 
 # --- What is answered ----------------------------------------------------------------------------------------------
@@ -322,28 +308,6 @@ def teller(actor: Acting | Service, rows: Sequence[Row]) -> Callable[[Row], dict
         }
 
     return told
-
-
-def told_of_result(
-    key: str, result: Result | None, outcome: str, tell: Callable[[Row], dict[str, Any]], *, again: bool
-) -> dict[str, Any]:
-    if again:
-        return {"id": key, "outcome": "duplicate", "member": None, "detail": _("They stand here twice.")}
-    refusal: Refusal | None = Missing() if result is None else result.refusal
-    if refusal or result is None:
-        assert refusal  # noqa: S101  # who is not there is missing
-        return {"id": key, "outcome": refusal.code, "member": None, "detail": refusal.sentence}
-    return {
-        "id": key,
-        "outcome": outcome,
-        "member": tell(row_of(result)) if outcome == CHANGED else None,
-        "detail": None,
-    }
-
-
-def row_of(result: Result) -> Row:
-    assert isinstance(result.row, Row)  # noqa: S101  # commands on members answer with members
-    return result.row
 
 
 def reason(question: Check, answer: Answer) -> dict[str, Any]:

@@ -340,6 +340,20 @@ def visible_to(actor: Actor) -> InvitationQuerySet:
     return rows if actor.can(MEMBERS_MANAGE) else rows.none()
 
 
+def sought(actor: Actor, *, status: str | None, delivery: str | None, email: str) -> InvitationQuerySet:
+    """Those in a state ("expired" is one), to an address, and whose newest letter is in a state, as far as given."""
+    actor.require(MEMBERS_MANAGE)
+    rows = visible_to(actor)
+    if status in {"pending", "expired"}:
+        open_now = models.Q(expires_at__gt=actor.now)
+        rows = rows.pending().filter(open_now if status == "pending" else ~open_now)
+    elif status:
+        rows = rows.filter(state=status)
+    if delivery:
+        rows = rows.filter(letter__state=delivery)
+    return rows.filter(address=addresses.normal(email) or "") if email else rows
+
+
 def letters_of(invitation: Invitation) -> models.QuerySet[Letter]:
     """The letters that carried it, the newest first."""
     letters = Letter.objects.filter(organization_id=invitation.organization_id, about=invitation.pk, kind="invitation")
@@ -350,6 +364,12 @@ def waiting_for(user: User) -> InvitationQuerySet:
     """Open offers to any of a person's verified addresses. One of the few questions across organizations."""
     open_now = Invitation.objects.pending().filter(expires_at__gt=timezone.now(), organization__closed_at__isnull=True)
     return open_now.filter(address__in=user.addresses).whole().order_by("id")
+
+
+def addressed_to(user: User, key: UUID) -> Invitation | None:
+    """One to any of their verified addresses, in whatever state, or that they accepted; to others there is none."""
+    theirs = models.Q(address__in=user.addresses) | models.Q(membership__user=user)
+    return Invitation.objects.whole().filter(theirs, pk=key).first()
 
 
 # --- What an offer needs -------------------------------------------------------------------------------------------

@@ -136,6 +136,18 @@ def visible_to(actor: Actor) -> TokenQuerySet:
     return tokens.none()
 
 
+def mine(actor: Actor) -> TokenQuerySet:
+    """One's own, the newest first."""
+    membership = actor.membership.pk if isinstance(actor, Member) else None
+    return visible_to(actor).filter(membership=membership) if membership else visible_to(actor).none()
+
+
+def every(actor: Actor) -> TokenQuerySet:
+    """Everybody's, and those of the organization; for Administrators."""
+    actor.require(ADMINISTER)
+    return visible_to(actor)
+
+
 def count_of(members: Sequence[Membership]) -> int:
     """How many tokens would end with these memberships."""
     return Token.objects.filter(membership__in=members).count()

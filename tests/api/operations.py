@@ -90,6 +90,10 @@ def show_picture(place: Place) -> None:
 ORG = {"org": "{slug}"}
 MEMBER = {**ORG, "member": "{member}"}
 ROLE = {**ORG, "role": "{role}"}
+INVITATION = {**ORG, "invitation": "{invitation}"}
+WORKSPACE = {**ORG, "workspace": "{workspace}"}
+SEAT = {**WORKSPACE, "member": "{member}"}
+NOT_A_MANAGER = {"seated": 403, "plain": 404, "bare": 404, **NOT_HERE}
 NOT_AN_ADMINISTRATOR = {"plain": 403, "bare": 403, "manager": 403, **NOT_HERE}
 PNG = {"image": picture()}
 
@@ -175,7 +179,7 @@ OPERATIONS: dict[tuple[str, str], list[Call]] = {
     ],
     ("get", "/organizations/{org}/members"): [
         Call(ORG, by="plain", refused={"bare": 403, **NOT_HERE}),
-        Call(ORG, {"permission": "members.view", "role": "{role}"}, by="manager", refused={"plain": 403, **NOT_HERE}),
+        Call(ORG, {"permission": "members.view", "role": "{role}"}, by="manager", refused={**READER, **NOT_HERE}),
     ],
     ("get", "/organizations/{org}/members/export"): [Call(ORG, by="manager", refused={**READER, **NOT_HERE})],
     ("get", "/organizations/{org}/members/{member}"): [
@@ -218,6 +222,69 @@ OPERATIONS: dict[tuple[str, str], list[Call]] = {
             each_by_itself=True,
         ),
     ],
+    ("get", "/organizations/{org}/invitations"): [
+        Call(ORG, by="manager", refused={**READER, **NOT_HERE}),
+        Call(ORG, {"status": "pending", "email": "nobody@example.org"}, by="manager"),
+    ],
+    ("post", "/organizations/{org}/invitations"): [
+        Call(
+            ORG,
+            body={"emails": ["new@example.org"], "role": "{role}"},
+            told=("invitation.sent",),
+            refused={**READER, **NOT_HERE},
+        ),
+        Call(
+            ORG,
+            body={
+                "emails": [{"email": "new@example.org", "permissions": []}],
+                "workspaces": [{"workspace": "{workspace}"}],
+                "dry_run": True,
+            },
+            refused={**READER, **NOT_HERE},
+        ),
+    ],
+    ("post", "/organizations/{org}/invitations/batch"): [
+        Call(
+            ORG,
+            body={"invitations": ["{invitation}"], "do": "resend"},
+            told=("invitation.resent",),
+            refused={**READER, **NOT_HERE},
+            each_by_itself=True,
+        )
+    ],
+    ("get", "/organizations/{org}/invitations/{invitation}"): [
+        Call(INVITATION, by="manager", refused={"plain": 404, "bare": 404, **NOT_HERE})
+    ],
+    ("delete", "/organizations/{org}/invitations/{invitation}"): [
+        Call(INVITATION, told=("invitation.revoked",), refused={"plain": 404, "bare": 404, **NOT_HERE}, status=204)
+    ],
+    ("post", "/organizations/{org}/invitations/{invitation}/resend"): [
+        Call(
+            INVITATION,
+            body={"role": "{role}", "expires_in_days": 3},
+            told=("invitation.resent",),
+            refused={"plain": 404, "bare": 404, **NOT_HERE},
+        )
+    ],
+    ("post", "/invitations/{invitation}/accept"): [
+        Call(
+            {"invitation": "{invitation}"},
+            body={"message": "Thank you!"},
+            by="invitee",
+            told=("invitation.accepted", "member.joined"),
+            refused={"administrator": 404, STRANGER: 404},
+            needs_person=True,
+        )
+    ],
+    ("post", "/invitations/{invitation}/decline"): [
+        Call(
+            {"invitation": "{invitation}"},
+            by="invitee",
+            told=("invitation.declined",),
+            refused={"administrator": 404, STRANGER: 404},
+            needs_person=True,
+        )
+    ],
     ("get", "/organizations/{org}/roles"): [Call(ORG, by="plain", refused={"bare": 403, **NOT_HERE})],
     ("post", "/organizations/{org}/roles"): [
         Call(
@@ -234,6 +301,95 @@ OPERATIONS: dict[tuple[str, str], list[Call]] = {
     ],
     ("delete", "/organizations/{org}/roles/{role}"): [
         Call(ROLE, told=("role.deleted",), refused={**NOT_AN_ADMINISTRATOR, "bare": 404}, status=204)
+    ],
+    ("get", "/organizations/{org}/workspaces"): [
+        Call(ORG, by="bare", refused=NOT_HERE),
+        Call(ORG, {"scope": "mine"}, by="seated"),
+    ],
+    ("post", "/organizations/{org}/workspaces"): [
+        Call(
+            ORG,
+            body={"name": "Fresh"},
+            told=("workspace.created", "seat.given"),
+            refused={**READER, "manager": 403, **NOT_HERE},
+            status=201,
+        )
+    ],
+    ("get", "/organizations/{org}/workspaces/{workspace}"): [
+        Call(WORKSPACE, by="seated", refused={"plain": 404, "bare": 404, **NOT_HERE})
+    ],
+    ("patch", "/organizations/{org}/workspaces/{workspace}"): [
+        Call(WORKSPACE, body={"name": "Fresh"}, told=("workspace.changed",), refused=NOT_A_MANAGER)
+    ],
+    ("delete", "/organizations/{org}/workspaces/{workspace}"): [
+        Call(
+            {**ORG, "workspace": "{archived}"},
+            told=("seat.taken", "workspace.deleted"),
+            refused={"seated": 404, "plain": 404, **NOT_HERE},
+            status=204,
+        )
+    ],
+    ("post", "/organizations/{org}/workspaces/{workspace}/archive"): [
+        Call(WORKSPACE, told=("workspace.archived",), refused=NOT_A_MANAGER)
+    ],
+    ("post", "/organizations/{org}/workspaces/{workspace}/restore"): [
+        Call(
+            {**ORG, "workspace": "{archived}"},
+            told=("workspace.restored",),
+            refused={"seated": 404, "plain": 404, **NOT_HERE},
+        )
+    ],
+    ("get", "/organizations/{org}/workspaces/{workspace}/seats"): [
+        Call(WORKSPACE, by="seated", refused={"plain": 404, **NOT_HERE})
+    ],
+    ("put", "/organizations/{org}/workspaces/{workspace}/seats/{member}"): [
+        Call(SEAT, body={"role": "member"}, told=("seat.given",), refused=NOT_A_MANAGER)
+    ],
+    ("delete", "/organizations/{org}/workspaces/{workspace}/seats/{member}"): [
+        Call({**WORKSPACE, "member": "{seated}"}, told=("seat.taken",), refused={"plain": 404, **NOT_HERE}, status=204)
+    ],
+    ("get", "/organizations/{org}/billing"): [
+        Call(ORG, refused={**READER, "manager": 403, **NOT_HERE}),
+    ],
+    ("put", "/organizations/{org}/billing"): [
+        Call(
+            ORG,
+            body={"legal_name": "Acme", "country": "AT"},
+            told=("billing.changed",),
+            refused={**READER, "manager": 403, **NOT_HERE},
+        )
+    ],
+    ("get", "/organizations/{org}/tokens"): [
+        Call(ORG, by="bare", refused=NOT_HERE),
+        Call(ORG, {"all": "true"}, refused=NOT_AN_ADMINISTRATOR),
+    ],
+    ("post", "/organizations/{org}/tokens"): [
+        Call(
+            ORG,
+            body={"name": "Mine"},
+            by="bare",
+            told=("token.issued",),
+            refused=NOT_HERE,
+            status=201,
+            needs_person=True,
+        ),
+        Call(
+            ORG,
+            body={"name": "Product", "service": True, "days": None},
+            told=("token.issued",),
+            refused=NOT_AN_ADMINISTRATOR,
+            status=201,
+            needs_person=True,
+        ),
+    ],
+    ("delete", "/organizations/{org}/tokens/{id}"): [
+        Call(
+            {**ORG, "id": "{service_token}"},
+            told=("token.revoked",),
+            refused={"plain": 404, "bare": 404, **NOT_HERE},
+            status=204,
+            needs_person=True,
+        )
     ],
     ("post", "/organizations/{org}/check"): [
         Call(ORG, body={"user": "{member_address}", "permission": "members.view"}, refused={"bare": 403, **NOT_HERE}),

@@ -79,8 +79,10 @@ def ask(
     if call.form is not None:
         form = {name: SimpleUploadedFile("picture.png", data) for name, data in call.form.items()}
         return ask_by(address, encode_multipart(BOUNDARY, form | unknown), content_type=MULTIPART_CONTENT)
-    if sent is None:
+    if sent is None and method in {"get", "delete"}:
         return ask_by(address)
+    if sent is None:
+        return ask_by(address, b"", content_type="application/json")
     return ask_by(address, sent | unknown if unknown else sent, content_type="application/json")
 
 

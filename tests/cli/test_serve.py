@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -80,6 +80,15 @@ def test_ctrl_c_while_it_starts_ends_it_cleanly(serve: Serve, tmp_path: Path) ->
     assert "Traceback" not in server.said()
 
 
+@pytest.fixture
+def ordinary_signals() -> Iterator[None]:
+    """Commands that ran in this process before may have left their own."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ordinary_signals")
 def test_ctrl_c_in_the_middle_of_an_import_waits_for_its_end() -> None:
     imported = []
 
