@@ -20,6 +20,7 @@ from . import (
     auth,
     billing,
     check,
+    events,
     handovers,
     images,
     invitations,
@@ -66,7 +67,8 @@ api = Api(
     servers=[{"url": settings.BASE_URL}],
 )
 NOUNS = (
-    permissions, me, organizations, images, handovers, members, invitations, roles, workspaces, billing, tokens, check,
+    permissions, me, organizations, images, handovers, members, invitations, roles, workspaces, billing, tokens, events,
+    check,
 )  # fmt: skip
 for each in NOUNS:
     api.add_router("", each.router)

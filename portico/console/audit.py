@@ -1,10 +1,8 @@
 """The audit log: who did what to whom, when and from where; one event whole; and all of it as a file."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpResponse, QueryDict, StreamingHttpResponse
@@ -13,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from portico import spreadsheet
+from portico import journal
 from portico.domain import audit, memberships
 from portico.domain.access import Member
 from portico.domain.audit import Place, Question
@@ -201,11 +199,6 @@ def show(request: pages.PageRequest, pk: UUID) -> HttpResponse:
 
 # --- Export --------------------------------------------------------------------------------------------------------
 
-COLUMNS = (
-    "at", "action", "actor_kind", "actor_id", "actor", "subject_kind", "subject_id", "subject", "door", "address",
-    "browser", "details", "batch", "id",
-)  # fmt: skip
-
 
 @pages.page
 @require_safe
@@ -213,48 +206,11 @@ def export(request: pages.PageRequest) -> StreamingHttpResponse:
     """All that the question finds, as CSV or JSON lines, written while it is read."""
     actor = request.actor
     actor.require(ADMINISTER)
-    writers = {"csv": (csv, "text/csv; charset=utf-8"), "jsonl": (jsonl, "application/jsonl")}
     kind = request.GET.get("format", "")
-    if kind not in writers:
+    if kind not in journal.WRITERS:
         raise Invalid(_("An export is csv or jsonl."), field="format")
-    write, content_type = writers[kind]
-    found = map(record, audit.export(actor, question_of(request.GET)))
+    write, content_type = journal.WRITERS[kind]
+    found = map(journal.told, audit.export(actor, question_of(request.GET)))
     name = f"{actor.organization.slug}-events-{actor.now:%Y-%m-%d}.{kind}"
     disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingHttpResponse(write(found), content_type=content_type, headers=disposition)
-
-
-def record(line: Line) -> dict[str, Any]:
-    """An event for programs: nothing in it depends on the reader's language."""
-    event = line.event
-    return {
-        "at": event.at.isoformat(),
-        "action": event.action,
-        "actor_kind": event.actor_kind,
-        "actor_id": str(event.actor_id) if event.actor_id else None,
-        "actor": line.actor,
-        "subject_kind": event.subject_kind,
-        "subject_id": str(event.subject_id),
-        "subject": line.subject,
-        "door": event.door,
-        "address": line.address,
-        "browser": line.browser,
-        "details": event.details,
-        "batch": str(event.batch),
-        "id": str(event.pk),
-    }
-
-
-def csv(records: Iterator[dict[str, Any]]) -> Iterator[bytes]:
-    def rows() -> Iterator[list[str]]:
-        yield list(COLUMNS)
-        for each in records:
-            told = {**each, "details": json.dumps(each["details"], ensure_ascii=False)}
-            yield [told[column] or "" for column in COLUMNS]
-
-    return spreadsheet.lines(rows())
-
-
-def jsonl(records: Iterator[dict[str, Any]]) -> Iterator[bytes]:
-    for each in records:
-        yield json.dumps(each, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

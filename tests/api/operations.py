@@ -391,6 +391,14 @@ OPERATIONS: dict[tuple[str, str], list[Call]] = {
             needs_person=True,
         )
     ],
+    ("get", "/organizations/{org}/events"): [
+        Call(ORG, refused=NOT_AN_ADMINISTRATOR),
+        Call(ORG, {"action": "member.joined", "since": "2020-01-31T12:00:00Z"}, refused=NOT_AN_ADMINISTRATOR),
+    ],
+    ("get", "/organizations/{org}/events/export"): [
+        Call(ORG, refused=NOT_AN_ADMINISTRATOR),
+        Call(ORG, {"format": "jsonl"}, refused=NOT_AN_ADMINISTRATOR),
+    ],
     ("post", "/organizations/{org}/check"): [
         Call(ORG, body={"user": "{member_address}", "permission": "members.view"}, refused={"bare": 403, **NOT_HERE}),
         Call(

@@ -1,4 +1,4 @@
-"""Workspaces, their seats, billing and tokens over the API.
+"""Workspaces, their seats, billing, tokens and the audit log over the API.
 
 ada administers Acme · mel is a plain member · ivy may manage members, nothing else · eve is from elsewhere
 """
@@ -185,6 +185,7 @@ def test_a_service_token_is_for_administrators_and_may_end_itself(ada, mel):
     made = sent(signed_in(ada), "post", TOKENS, body).json()
     assert (made["service"], made["member"]) == (True, None)
     assert slugs_of_all(signed_in(ada)) == ["Product"]
+    assert signed_in(ada).get(TOKENS).json()["items"] == []  # hers alone
     assert code(signed_in(mel).get(f"{TOKENS}?all=true")) == (403, "missing_permission")
     assert code(signed_in(mel).delete(f"{TOKENS}/{made['id']}")) == (404, "not_found")
     service = Client(headers={"Authorization": f"Bearer {made['secret']}"})
@@ -203,3 +204,44 @@ def slugs_of_all(client):
 def test_what_is_not_well_formed_makes_no_token(ada, wrong):
     assert code(sent(signed_in(ada), "post", TOKENS, {"name": "X", **wrong})) == (422, "invalid")
     assert not Token.objects.exists()
+
+
+# --- The audit log -------------------------------------------------------------------------------------------------
+
+
+def test_the_log_is_read_in_parts_the_newest_first(ada, mel, payments):
+    client = program(ada)
+    workspaces.give_seat(ada, workspace=payments, member=mel.membership, role="member")
+
+    first = client.get(f"{ACME}/events?limit=2").json()
+    second = client.get(f"{ACME}/events?limit=200&cursor={first['next']}").json()
+
+    told = [each["action"] for each in first["items"] + second["items"]]
+    assert told[:2] == ["seat.given", "token.issued"]
+    assert (told[-1], second["next"]) == ("organization.founded", None)
+    assert first["items"][0]["actor"] == "Ada <ada@example.org>"
+    assert first["items"][0]["subject_id"] == str(mel.membership.user_id)
+
+
+def test_the_log_is_filtered(ada, mel, payments):
+    client, who = program(ada), mel.membership.user_id
+    workspaces.give_seat(ada, workspace=payments, member=mel.membership, role="member")
+
+    def found(query):
+        return [each["action"] for each in client.get(f"{ACME}/events?{query}").json()["items"]]
+
+    assert found(f"subject={who}") == ["seat.given"]
+    assert found("action=workspace.created") == ["workspace.created"]
+    assert found(f"actor={who}") == found("since=2099-01-01T00:00:00Z") == found("until=2020-01-01T00:00:00Z") == []
+    for wrong in ("actor=mel", "action=x", "since=yesterday", "since=2026-01-01T00:00:00", "cursor=-" + "0" * 32):
+        assert code(client.get(f"{ACME}/events?{wrong}")) == (422, "invalid")
+
+
+def test_the_export_is_that_of_the_console(ada):
+    client = program(ada)
+
+    for kind in ("csv", "jsonl"):
+        here = client.get(f"{ACME}/events/export?format={kind}")
+        there = signed_in(ada).get(f"/o/acme/events/export?format={kind}")
+        assert b"".join(here.streaming_content) == b"".join(there.streaming_content)
+        assert here.headers["Content-Type"] == there.headers["Content-Type"]
