@@ -30,6 +30,7 @@ PERSONAL = (
     "tokens.revoke",
     "tokens.revoke_for_all",
     "organizations.restore",
+    "organizations.trust",
     "handovers.accept",
     "handovers.decline",
 )

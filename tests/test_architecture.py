@@ -154,6 +154,7 @@ def test_what_opens_its_own_command_reads_its_one_row_again_itself():
         "tokens.revoke": ["Token"],
         "tokens.revoke_for_all": ["Token"],
         "organizations.restore": [],
+        "organizations.trust": [],
         "handovers.accept": ["Handover"],
         "handovers.decline": ["Handover"],
     }
@@ -189,6 +190,7 @@ def test_only_these_open_a_transaction():
         "memberships.leave",
         "organizations._found",
         "organizations.restore",
+        "organizations.trust",
         "organizations._purge",
         "handovers.accept",
         "handovers.decline",
@@ -196,6 +198,7 @@ def test_only_these_open_a_transaction():
         "invitations.decline",
         "invitations.ask_again",
         "people.create",
+        "people.verify",
         "tokens.issue",
         "tokens.issue_for_all",
         "tokens.revoke",
@@ -215,7 +218,7 @@ def reaches(name: str, tree: ast.Module, goals: set[str]) -> bool:
 
 
 OF_AN_ACCOUNT = [
-    "people.create", "people.release", "people.add_proven", "people.rename", "people.show", "accounts.close",
+    "people.create", "people.verify", "people.release", "people.add_proven", "people.rename", "people.show", "accounts.close",
     "accounts.delete", "accounts.disable", "accounts.enable", "accounts.reset_second_factor",
 ]  # fmt: skip
 
@@ -251,7 +254,7 @@ def writes(tree: ast.AST) -> Iterator[str]:
         if isinstance(call.func, ast.Attribute) and call.func.attr in WRITES:
             receiver = ast.unparse(call.func.value)
             through_a_query = re.search(r"objects|_set\b|filter\(|exclude\(|\bagain\b", receiver)
-            by_itself = call.func.attr in {"save", "delete"} and receiver not in {"super()", "router", *NOUNS}
+            by_itself = call.func.attr in {"save", "delete"} and receiver not in {"super()", "router", "accounts", *NOUNS}
             if through_a_query or by_itself:
                 yield receiver
 
@@ -342,6 +345,8 @@ CODES = {
     "already_administrator": {"Refused"},
     "already_invited": {"Refused"},
     "already_member": {"Refused"},
+    "already_there": {"Refused"},
+    "already_verified": {"Refused"},
     "asked_already": {"Refused"},
     "backup_broken": {"Refused"},
     "backup_exists": {"Refused"},
@@ -368,15 +373,18 @@ CODES = {
     "not_closed": {"Refused"},
     "not_a_member": {"Refused"},
     "not_archived": {"Refused"},
+    "not_confirmed": {"Refused"},
     "not_disabled": {"Refused"},
     "not_up_to_date": {"Refused"},
     "not_your_address": {"Refused"},
     "organization_closed": {"Forbidden"},
     "over_limit": {"Refused"},
     "prove_again": {"Forbidden"},
+    "public": {"Refused"},
     "role_fixed": {"Refused"},
     "role_gone": {"Refused"},
     "role_in_use": {"Refused"},
+    "several": {"Refused"},
     "slug_taken": {"Refused"},
     "sponsor_gone": {"Refused"},
     "storage_unavailable": {"Refused"},

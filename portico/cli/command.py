@@ -33,6 +33,7 @@ class Done:
 
     words: "RenderableType"
     facts: Mapping[str, Any] = field(default_factory=dict)
+    exit: Exit = Exit.DONE
 
 
 Tell = Callable[[Done], None]
@@ -66,6 +67,7 @@ def answer(function: Callable[[], Done | None], say: Callable[[Done | Problem], 
         prepare()
         if done := function():
             say(done)
+            return done.exit
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except Exception as error:  # whatever it is, a script must get its exit code

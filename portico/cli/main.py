@@ -1,8 +1,25 @@
 """`portico …`: every command of the shell, by name."""
 
+from collections.abc import Callable
+from typing import Any
+
 import typer
 
-from portico.cli import backup, member, migrate, organization, outbox, serve, user, worker
+from portico.cli import (
+    audit,
+    backup,
+    demo,
+    doctor,
+    invite,
+    member,
+    migrate,
+    organization,
+    outbox,
+    serve,
+    token,
+    user,
+    worker,
+)
 from portico.cli.command import command
 
 app = typer.Typer(
@@ -21,17 +38,45 @@ command(app, "migrate")(migrate.migrate)
 command(app, "outbox")(outbox.outbox)
 command(app, "backup")(backup.backup)
 command(app, "restore")(backup.restore)
-users = typer.Typer(name="user", help="Accounts.", no_args_is_help=True)
-command(users, "create")(user.create)
-app.add_typer(users)
+command(app, "doctor")(doctor.doctor)
+command(app, "demo")(demo.demo)
+command(app, "invite")(invite.invite)
 
-organizations = typer.Typer(name="organization", help="Organizations.", no_args_is_help=True)
-command(organizations, "found")(organization.found)
-app.add_typer(organizations)
 
-members = typer.Typer(name="member", help="Members of organizations.", no_args_is_help=True)
-command(members, "set")(member.change)
-app.add_typer(members)
+def group(name: str, help_: str, commands: dict[str, Callable[..., Any]]) -> None:
+    """`portico NAME …`"""
+    these = typer.Typer(name=name, help=help_, no_args_is_help=True)
+    for verb, function in commands.items():
+        command(these, verb)(function)
+    app.add_typer(these)
+
+
+group(
+    "user",
+    "Accounts.",
+    {
+        "create": user.create,
+        "list": user.every,
+        "verify": user.verify,
+        "disable": user.disable,
+        "enable": user.enable,
+        "delete": user.delete,
+        "reset-second-factor": user.reset_second_factor,
+    },
+)
+group(
+    "organization",
+    "Organizations.",
+    {
+        "found": organization.found,
+        "list": organization.every,
+        "trust": organization.trust,
+        "restore": organization.restore,
+    },
+)
+group("member", "Members of organizations.", {"list": member.every, "set": member.change, "remove": member.remove})
+group("token", "Service tokens.", {"create": token.create, "list": token.every, "revoke": token.revoke})
+group("audit", "The audit log.", {"export": audit.export})
 
 if __name__ == "__main__":
     app()

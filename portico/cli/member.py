@@ -8,15 +8,20 @@ from django.utils.translation import gettext as _
 from portico.cli.command import Done
 from portico.cli.operator import address, operator
 from portico.cli.operator import organization as organization_of
+from portico.cli.tables import listed
 
 if TYPE_CHECKING:
     from portico.domain.memberships import Membership
     from portico.domain.organizations import Organization
 
 
+ORGANIZATION = typer.Option(metavar="SLUG", help="The organization.")
+MEMBER = typer.Option(metavar="EMAIL", help="An address of the member.")
+
+
 def change(
-    organization: Annotated[str, typer.Option(metavar="SLUG", help="The organization.")],
-    member: Annotated[str, typer.Option(metavar="EMAIL", help="An address of the member.")],
+    organization: Annotated[str, ORGANIZATION],
+    member: Annotated[str, MEMBER],
     role: Annotated[str | None, typer.Option(help="A role: administrator, developer, contributor, or its own.")] = None,
     permission: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A single permission; may be repeated, instead of a role.")
@@ -38,6 +43,43 @@ def change(
             "role": changed.grant.slug,
             "permissions": sorted(item.name for item in changed.grant.permissions),
         },
+    )
+
+
+def every(organization: Annotated[str, ORGANIZATION]) -> Done:
+    """List the members of an organization, by name."""
+    where = organization_of(organization)
+    now = operator(where).now
+    told = [
+        {
+            "id": row.pk,
+            "user": row.user_id,
+            "email": row.address,
+            "name": row.name,
+            "role": row.grant.slug,
+            "permissions": sorted(item.name for item in row.grant.permissions),
+            "status": row.state(now),
+            "joined_at": row.joined_at,
+            "expires_at": row.expires_at,
+        }
+        for row in where.memberships.order_by("sort_name", "id").iterator(1000)
+    ]
+    return listed("members", told, "email", "name", "role", "status", "joined_at", "expires_at")
+
+
+def remove(organization: Annotated[str, ORGANIZATION], member: Annotated[str, MEMBER]) -> Done:
+    """Remove a member, with their seats, tokens and open invitations."""
+    from portico.domain import memberships
+
+    where = organization_of(organization)
+    who = _member(where, address(member, field="member"))
+    [result] = memberships.remove(operator(where), members=[who])
+    if result.refusal:
+        raise result.refusal
+    sentence = _("%(person)s does not belong to %(organization)s any more.")
+    return Done(
+        sentence % {"person": who.label, "organization": where.name},
+        {"organization": where.slug, "member": who.address},
     )
 
 

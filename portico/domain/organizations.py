@@ -131,6 +131,12 @@ def check_color(color: str) -> str:
     return color
 
 
+def without_administrator() -> "models.QuerySet[Organization]":
+    """Open ones in which nobody is left who can do everything. Only the operator can mend that."""
+    remaining = Membership.objects.filter(organization=models.OuterRef("pk")).lasting_administrators()
+    return Organization.objects.filter(~models.Exists(remaining.order_by()), closed_at__isnull=True).order_by("slug")
+
+
 def founding_is_open() -> bool:
     """Whether people may create organizations here, or only the operator."""
     return bool(settings.FOUNDING != "operator")
@@ -280,6 +286,18 @@ def close(actor: Actor, *, name: str, version: int | None = None) -> Organizatio
         for administrator in organization.memberships.active(actor.now).filter(grant__is_administrator=True)
     )
     return organization
+
+
+@repeatable
+def trust(operator: Operator, *, trusted: bool) -> Organization:
+    """Let an organization send as many letters as one that the operator founded, or no more than others."""
+    with command(operator.organization, operator):
+        organization = operator.organization
+        if organization.is_trusted != trusted:
+            organization.is_trusted = trusted
+            _save(organization, "is_trusted")
+            record(operator, "organization.trusted" if trusted else "organization.untrusted", organization)
+        return organization
 
 
 @repeatable

@@ -18,8 +18,8 @@ from django.utils.translation import gettext as _
 from uuid_utils.compat import uuid7
 
 from . import addresses, images, outbox, words
-from .access import Person, Via
-from .errors import Refused, together
+from .access import Operator, Person, Via
+from .errors import Missing, Refused, together
 from .events import erase, record
 
 
@@ -134,6 +134,20 @@ def create(email: str, name: str, password: str | None, *, verified: bool, via: 
         if verified:
             release(email, person)
         return user
+
+
+def verify(operator: Operator, user: User, address: str) -> None:
+    """Say that an address of an account is theirs, for somebody whom no letter reaches."""
+    with transaction.atomic(durable=True):
+        rows = user.emailaddress_set.select_for_update().filter(email=address)
+        if rows.filter(verified=True).exists():
+            raise Refused("already_verified", _("%(email)s is verified already.") % {"email": address})
+        if User.objects.owner_of(address):
+            raise _taken(address)
+        if not rows.update(verified=True):
+            raise Missing(_("%(person)s has no address %(email)s.") % {"person": user.label, "email": address})
+        release(address, Person(via=operator.via, user=user))
+        record(operator, "account.verified", user)
 
 
 def release(address: str, person: Person) -> None:

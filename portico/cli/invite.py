@@ -1,0 +1,113 @@
+"""`portico invite`"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from portico.cli.command import Done
+from portico.cli.operator import operator
+from portico.cli.operator import organization as organization_of
+
+if TYPE_CHECKING:
+    from portico.domain.access import Operator
+    from portico.domain.addresses import Typed
+    from portico.domain.invitations import Outcome, Terms
+
+AT_ONCE = 500  # addresses in one command, between which others have their turn and the bar moves
+
+
+def invite(
+    organization: Annotated[str, typer.Option(metavar="SLUG", help="The organization.")],
+    emails: Annotated[
+        list[str] | None, typer.Argument(metavar="[EMAIL]…", help="Addresses.", show_default=False)
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A CSV file with the columns email, role, workspaces.")
+    ] = None,
+    role: Annotated[str | None, typer.Option(help="The role of all who have none of their own.")] = None,
+    permission: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A single permission; may be repeated, instead of a role.")
+    ] = None,
+    message: Annotated[str, typer.Option(help="Some words in the letter.")] = "",
+    days: Annotated[int, typer.Option(help="So many days the link works.")] = 7,
+    result: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write what became of each, as CSV.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would become of each.")] = False,
+) -> Done:
+    """Invite people to an organization. The operator's invitations have no sponsor, and say so."""
+    from portico.domain import roles
+    from portico.domain.invitations import Terms
+
+    where = organization_of(organization)
+    actor = operator(where)
+    given = role is not None or permission
+    terms = Terms(grant=roles.grant_of(where, role, permission or None) if given else None, message=message, days=days)
+    outcomes = sent(actor, entries(emails or [], file), terms, dry_run=dry_run)
+    if result:
+        write(result, outcomes)
+    invited = sum(outcome.is_good for outcome in outcomes)
+    facts = {"invited": invited, "results": [told(outcome) for outcome in outcomes]}
+    return Done(sentences(outcomes, invited, dry_run=dry_run), facts)
+
+
+def entries(emails: Sequence[str], file: Path | None) -> "list[Typed]":
+    from portico.domain import addresses
+
+    typed = addresses.read("\n".join(emails))
+    typed += addresses.read_csv(file.read_bytes()) if file else []
+    addresses.refuse_too_many(len(typed))
+    return typed
+
+
+def sent(actor: "Operator", typed: "list[Typed]", terms: "Terms", *, dry_run: bool) -> "list[Outcome]":
+    """One command for some hundred addresses at a time. What is wrong for all is noticed before the first."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from portico.domain import invitations
+
+    wanted = invitations.wanted_from(actor, typed)
+    outcomes = invitations.preview(actor, wanted=wanted, terms=terms)
+    if dry_run:
+        return outcomes
+    outcomes = []
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
+        done = bar.add_task(_("Inviting"), total=len(wanted))
+        for start in range(0, len(wanted), AT_ONCE):
+            some = wanted[start : start + AT_ONCE]
+            outcomes += invitations.send(actor, wanted=some, terms=terms)
+            bar.advance(done, len(some))
+    return outcomes
+
+
+def told(outcome: "Outcome") -> dict[str, Any]:
+    return {
+        "email": outcome.address or outcome.entry.text,
+        "outcome": outcome.outcome,
+        "detail": outcome.detail,
+        "invitation": outcome.invitation.pk if outcome.invitation and outcome.is_good else None,
+    }
+
+
+def write(path: Path, outcomes: "list[Outcome]") -> None:
+    from portico import spreadsheet
+
+    rows = ([line["email"], line["outcome"], line["detail"]] for line in map(told, outcomes))
+    with path.open("wb") as file:
+        file.writelines(spreadsheet.lines([["email", "outcome", "detail"], *rows]))
+
+
+def sentences(outcomes: "list[Outcome]", invited: int, *, dry_run: bool) -> str:
+    """How many are invited, and a line for each who is not."""
+    if dry_run:
+        words = ngettext("%(n)d person would be invited.", "%(n)d people would be invited.", invited)
+    else:
+        words = ngettext("%(n)d letter is on its way.", "%(n)d letters are on their way.", invited)
+    others = [f"  {each.outcome}: {each.detail}" for each in outcomes if not each.is_good]
+    return "\n".join([words % {"n": invited}, *others])
