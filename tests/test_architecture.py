@@ -218,8 +218,8 @@ def reaches(name: str, tree: ast.Module, goals: set[str]) -> bool:
 
 
 OF_AN_ACCOUNT = [
-    "people.create", "people.verify", "people.release", "people.add_proven", "people.rename", "people.show", "accounts.close",
-    "accounts.delete", "accounts.disable", "accounts.enable", "accounts.reset_second_factor",
+    "people.create", "people.verify", "people.release", "people.add_proven", "people.rename", "people.show",
+    "accounts.close", "accounts.delete", "accounts.disable", "accounts.enable", "accounts.reset_second_factor",
 ]  # fmt: skip
 
 
@@ -254,7 +254,12 @@ def writes(tree: ast.AST) -> Iterator[str]:
         if isinstance(call.func, ast.Attribute) and call.func.attr in WRITES:
             receiver = ast.unparse(call.func.value)
             through_a_query = re.search(r"objects|_set\b|filter\(|exclude\(|\bagain\b", receiver)
-            by_itself = call.func.attr in {"save", "delete"} and receiver not in {"super()", "router", "accounts", *NOUNS}
+            by_itself = call.func.attr in {"save", "delete"} and receiver not in {
+                "super()",
+                "router",
+                "accounts",
+                *NOUNS,
+            }
             if through_a_query or by_itself:
                 yield receiver
 

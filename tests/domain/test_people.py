@@ -287,3 +287,28 @@ def test_a_password_does_not_live_on_what_everybody_here_knows(settings):
             about_here.validate(known)
     for good in ("portico is my horse", "correct horse", "short"):  # others see to what is short
         about_here.validate(good)
+
+
+# --- Said to be theirs ------------------------------------------------------------------------------------------------
+
+
+def test_what_the_operator_says_is_theirs_frees_it_from_who_only_claimed_it(db):
+    bo, other = cast.person("Bo", verified=False), cast.person("Other")
+    cast.own(other, "bo@example.org", verified=False)
+
+    people.verify(cast.operator(None), bo, "bo@example.org")
+
+    assert bo.owns("bo@example.org")
+    assert not other.emailaddress_set.filter(email="bo@example.org").exists()
+
+
+def test_an_address_that_another_has_proven_stays_theirs(db):
+    ann, bo = cast.person("Ann"), cast.person("Bo")
+    cast.own(bo, "ann@example.org", verified=False)
+
+    with pytest.raises(Refused) as refusal:
+        people.verify(cast.operator(None), bo, "ann@example.org")
+
+    assert refusal.value.code == "address_taken"
+    assert ann.owns("ann@example.org")
+    assert not bo.owns("ann@example.org")
