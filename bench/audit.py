@@ -88,7 +88,8 @@ QUESTIONS = {
     "filter: action": lambda _place: {"action": "member.changed"},
     "filter: rare action": lambda _place: {"action": RARE},
     "filter: action of one person": lambda place: {"actor": str(place.people[0]), "action": RARE},
-    "filter: a week": lambda place: {"since": f"{day(place, 90):%Y-%m-%d}", "until": f"{day(place, 96):%Y-%m-%d}"},
+    # So long that a page of it is full whatever the size, or one of twenty lines would be compared with one of fifty.
+    "filter: a month": lambda place: {"since": f"{day(place, 90):%Y-%m-%d}", "until": f"{day(place, 120):%Y-%m-%d}"},
     "search that finds one person": lambda place: {"q": f"person{place.somebody()}x"},
     "search that finds who did half of everything": lambda _place: {"q": "person0x"},
     "search by name and address": lambda place: {"q": f"person{place.somebody()}x example.org"},
