@@ -5,7 +5,7 @@ from importlib import import_module
 
 import django
 
-PARTS = ["inviting", "delivering", "users_page", "pages", "audit", "images", "memory", "checking"]
+PARTS = ["inviting", "delivering", "users_page", "pages", "api", "audit", "images", "memory", "checking"]
 
 
 def main() -> None:

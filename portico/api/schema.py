@@ -67,6 +67,12 @@ PROBLEM: Told = {
 }
 TAG: Told = {"description": "Which version of it this is", "schema": TEXT}
 AFTER: Told = {"description": "Seconds to wait", "schema": {"type": "integer"}}
+# On every answer but that of a check, which is not counted.
+LIMITS: Told = {
+    "RateLimit-Limit": {"description": "So many requests in a minute", "schema": {"type": "integer"}},
+    "RateLimit-Remaining": {"description": "So many more in this one", "schema": {"type": "integer"}},
+    "RateLimit-Reset": {"description": "Seconds until the next one", "schema": {"type": "integer"}},
+}
 HEADERS: dict[str, tuple[str, str]] = {
     "Idempotency-Key": (
         "idempotency_key",
@@ -96,17 +102,22 @@ def _complete(method: str, operation: Told, schema: Told) -> None:
         _takes(operation, "If-None-Match")
     if method in CHANGE:
         _takes(operation, "If-Match")
+    counted = not operation["operationId"].startswith("check")
     for status, told in good.items():
-        if status == 201:
-            told["headers"] = {"Location": {"description": "Where it is", "schema": TEXT}, "ETag": TAG}
-        elif status == 200 and (single or method in CHANGE):
-            told["headers"] = {"ETag": TAG}
+        told["headers"] = _headers(int(status), tagged=single or method in CHANGE, counted=counted)
     for told in [*good.values(), operation.get("requestBody", {})]:
         for content in told.get("content", {}).values():
             content["example"] = examples.of(content["schema"], schema["components"]["schemas"])
     for status in REFUSALS:
         responses[status] = {"$ref": f"#/components/responses/{name(status)}"}
     operation["responses"] = {str(status): responses[status] for status in sorted(responses, key=int)}
+
+
+def _headers(status: int, *, tagged: bool, counted: bool) -> Told:
+    limits = LIMITS if counted else {}
+    if status == 201:
+        return {"Location": {"description": "Where it is", "schema": TEXT}, "ETag": TAG, **limits}
+    return {"ETag": TAG, **limits} if status == 200 and tagged else limits
 
 
 def _is_list(good: Told, schema: Told) -> bool:
