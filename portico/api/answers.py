@@ -46,6 +46,11 @@ def made(body: Mapping[str, Any], path: str, version: int | None = None, *, secr
     return kind(encode(body), status=201, content_type="application/json", headers=headers)
 
 
+def secret(body: Mapping[str, Any]) -> HttpResponse:
+    """What is told this once."""
+    return Secret(encode(body), content_type="application/json")
+
+
 def tag_of(body: Mapping[str, Any], version: int | None = None) -> str:
     """The version, for commands, and what stands in the body, which may change without it."""
     seen = hashlib.sha256(encode(body)).hexdigest()[:16]

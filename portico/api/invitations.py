@@ -7,7 +7,9 @@ from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from ninja import Body, Query
 from pydantic import Field
@@ -143,6 +145,12 @@ class Resending(Asked):
     expires_in_days: int = Field(DAYS, description="So many days the new link works, 1 to 30", examples=[DAYS])
 
 
+class HandLink(Shown):
+    """A link to hand over oneself."""
+
+    link: str = Field(examples=[f"{settings.BASE_URL}/join/…"])
+
+
 class ManyInvitations(Asked):
     invitations: list[str] = Field(min_length=1, max_length=many.MOST, description="Ids")
     do: Literal["resend", "revoke"]
@@ -270,6 +278,18 @@ def resend(request: HttpRequest, org: str, invitation: str, body: Body[Resending
     if result.refusal:
         raise result.refusal
     return one(request, actor, found(actor, invitation))
+
+
+@router.post("/organizations/{org}/invitations/{invitation}/link", response=HandLink)
+def link(request: HttpRequest, org: str, invitation: str) -> HttpResponse:
+    """Make a link to hand over
+
+    It is told this once, and ends the one before it; the letter's link lives on. Whoever comes by it proves the address
+    by a code, like everybody. Needs what sending again needs.
+    """
+    actor = auth.active_in(request, org)
+    token = invitations.make_link(actor, invitation=found(actor, invitation))
+    return answers.secret({"link": settings.BASE_URL + reverse("join", args=[token])})
 
 
 # --- Mine ----------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """`portico invite`"""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,6 +38,9 @@ def invite(
     result: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where to write what became of each, as CSV.")
     ] = None,
+    link: Annotated[
+        bool, typer.Option("--link", help="Make a link for each, to hand over yourself; it proves no address.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would become of each.")] = False,
 ) -> Done:
     """Invite people to an organization. The operator's invitations have no sponsor, and say so."""
@@ -49,11 +52,12 @@ def invite(
     given = role is not None or permission
     terms = Terms(grant=roles.grant_of(where, role, permission or None) if given else None, message=message, days=days)
     outcomes = sent(actor, entries(emails or [], file), terms, dry_run=dry_run)
+    links = handed(actor, outcomes) if link and not dry_run else {}
     if result:
-        write(result, outcomes)
+        write(result, outcomes, links)
     invited = sum(outcome.is_good for outcome in outcomes)
-    facts = {"invited": invited, "results": [told(outcome) for outcome in outcomes]}
-    return Done(sentences(outcomes, invited, dry_run=dry_run), facts)
+    facts = {"invited": invited, "results": [told(outcome, links) for outcome in outcomes]}
+    return Done("\n".join([*sentences(outcomes, invited, dry_run=dry_run), *links.values()]), facts)
 
 
 def entries(emails: Sequence[str], file: Path | None) -> "list[Typed]":
@@ -86,8 +90,21 @@ def sent(actor: "Operator", typed: "list[Typed]", terms: "Terms", *, dry_run: bo
     return outcomes
 
 
-def told(outcome: "Outcome") -> dict[str, Any]:
-    return {
+def handed(actor: "Operator", outcomes: "list[Outcome]") -> dict[str, str]:
+    """A link for each who is invited, by address."""
+    from django.conf import settings
+    from django.urls import reverse
+
+    from portico.domain import invitations
+
+    good = {each.address: each.invitation for each in outcomes if each.is_good and each.invitation}
+    tokens = {address: invitations.make_link(actor, invitation=offer) for address, offer in good.items()}
+    return {address: settings.BASE_URL + reverse("join", args=[token]) for address, token in tokens.items()}
+
+
+def told(outcome: "Outcome", links: Mapping[str, str]) -> dict[str, Any]:
+    link = {"link": links[outcome.address]} if outcome.address in links else {}
+    return link | {
         "email": outcome.address or outcome.entry.text,
         "outcome": outcome.outcome,
         "detail": outcome.detail,
@@ -95,19 +112,21 @@ def told(outcome: "Outcome") -> dict[str, Any]:
     }
 
 
-def write(path: Path, outcomes: "list[Outcome]") -> None:
+def write(path: Path, outcomes: "list[Outcome]", links: Mapping[str, str]) -> None:
     from portico import spreadsheet
 
-    rows = ([line["email"], line["outcome"], line["detail"]] for line in map(told, outcomes))
+    columns = ["email", "outcome", "detail", *(["link"] if links else [])]
+    lines = (told(outcome, links) for outcome in outcomes)
+    rows = ([line.get(column, "") for column in columns] for line in lines)
     with path.open("wb") as file:
-        file.writelines(spreadsheet.lines([["email", "outcome", "detail"], *rows]))
+        file.writelines(spreadsheet.lines([columns, *rows]))
 
 
-def sentences(outcomes: "list[Outcome]", invited: int, *, dry_run: bool) -> str:
+def sentences(outcomes: "list[Outcome]", invited: int, *, dry_run: bool) -> list[str]:
     """How many are invited, and a line for each who is not."""
     if dry_run:
         words = ngettext("%(n)d person would be invited.", "%(n)d people would be invited.", invited)
     else:
         words = ngettext("%(n)d letter is on its way.", "%(n)d letters are on their way.", invited)
     others = [f"  {each.outcome}: {each.detail}" for each in outcomes if not each.is_good]
-    return "\n".join([words % {"n": invited}, *others])
+    return [words % {"n": invited}, *others]

@@ -32,7 +32,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from portico.domain import invitations, people
 from portico.domain.access import Bearer, Person
 from portico.domain.errors import Invalid, Refusal
-from portico.domain.invitations import A_DAY, Invitation
+from portico.domain.invitations import A_DAY, HAND, LETTER, Invitation, Link
 from portico.domain.people import User
 from portico.domain.permissions import MANAGER, catalogue
 from portico.domain.roles import Role
@@ -45,7 +45,6 @@ COOKIE = "__Host-invitations" if settings.SECURE else "invitations"
 SALT = "portico.join"
 LIVES = timedelta(hours=2)
 AT_ONCE = 5
-LETTER = "letter"  # the purpose of a link that went to the address and nowhere else, and therefore proves it
 PRESSED = "signing_up_for"  # in the session: the invitations whose *Create an account* was pressed
 
 View = Callable[..., HttpResponse]
@@ -107,17 +106,34 @@ def discreet(referrer: str) -> Callable[[View], View]:
 @never_cache
 @discreet(referrer="no-referrer")
 def enter(request: HttpRequest, token: str) -> HttpResponse:
-    """Open the link of a letter."""
+    """Open the link of a letter, or one that somebody handed over."""
     link = invitations.read_token(token)
     invitation = invitations.find(link.invitation_id) if link else None
-    if link is None or invitation is None or link.number > invitation.number:
+    if link is None or invitation is None or link.number > newest(invitation, link.purpose):
         return unknown(request)
-    if link.number < invitation.number:
-        return newer(request, invitation)
+    if link.number < newest(invitation, link.purpose):
+        return outdated(request, invitation, link.purpose)
     response = see_other("invitation", invitation.pk)
-    others = [each for each in borne(request) if each.invitation_id != invitation.pk]
-    bear(response, [*others, Borne(invitation.pk, link.number, LETTER)])
+    bear(response, with_link(borne(request), link, invitation))
     return response
+
+
+def newest(invitation: Invitation, purpose: str) -> int:
+    return invitation.hand_number if purpose == HAND else invitation.number
+
+
+def with_link(links: Sequence[Borne], link: Link, invitation: Invitation) -> list[Borne]:
+    """One link for each invitation. What was handed over takes no place of a letter's that is still good."""
+    others = [each for each in links if each.invitation_id != invitation.pk]
+    proof = Borne(invitation.pk, invitation.number, LETTER)
+    if link.purpose == HAND and proof in links:
+        return [*others, proof]
+    return [*others, Borne(invitation.pk, link.number, link.purpose)]
+
+
+def outdated(request: HttpRequest, invitation: Invitation, purpose: str) -> HttpResponse:
+    """A newer letter was sent; but of a link that somebody handed over nothing is told once there is another."""
+    return newer(request, invitation) if purpose == LETTER else unknown(request)
 
 
 def unknown(request: HttpRequest, on_to: str = "") -> HttpResponse:
@@ -160,7 +176,7 @@ class Visit:
 
     @property
     def bears_newest(self) -> bool:
-        return self.link is not None and self.link.number == self.invitation.number
+        return self.link is not None and self.link.number == newest(self.invitation, self.link.purpose)
 
     @property
     def is_proven(self) -> bool:
@@ -176,7 +192,13 @@ class Visit:
         """Who answers: the owner of the address, or whoever holds its link."""
         if self.owns:
             return pages.person(self.request)
-        return Bearer(organization=self.invitation.organization, via=pages.via(self.request))
+        via = pages.via(self.request)
+        return Bearer(organization=self.invitation.organization, via=via, proves=self.is_proven)
+
+    @property
+    def may_answer(self) -> bool:
+        """Whether to offer to decline, or to ask for a new link."""
+        return self.owns or self.is_proven
 
     @cached_property
     def situation(self) -> str:
@@ -208,7 +230,7 @@ class Visit:
             "sponsor": invitation.sponsor,
             "abilities": abilities(invitation.grant),
             "seats": [seat_words(seat) for seat in invitation.seat_offers if seat.workspace.is_open],
-            "may_add": self.is_proven and not self.belongs and not User.objects.owner_of(invitation.address),
+            "may_add": not self.belongs and not User.objects.owner_of(invitation.address),
             "asked_today": bool(invitation.asked_at and self.now - invitation.asked_at < A_DAY),
             "reply": self.request.POST.get("reply", ""),
             "wrong": refusal,
@@ -236,8 +258,8 @@ def show(request: HttpRequest, pk: UUID) -> HttpResponse:
     visit = Visit.to(request, pk)
     if visit is None:
         return unknown(request, on_to=request.path)
-    if not visit.owns and not visit.bears_newest:
-        return newer(request, visit.invitation)
+    if not visit.owns and visit.link and not visit.bears_newest:
+        return outdated(request, visit.invitation, visit.link.purpose)
     if request.method == "POST":
         return act(request, visit)
     return visit.page()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpResponse, HttpResponseRedirect
@@ -279,7 +280,7 @@ def offer_of(actor: Member, pk: UUID) -> Invitation | None:
 
 def act(request: pages.PageRequest, offer: Invitation) -> HttpResponse:
     """Send it again, perhaps with something else; revoke it; or revoke it and begin anew with another address."""
-    done = {"revoke": revoke, "again": again}.get(request.POST.get("do", ""), resend)
+    done = {"revoke": revoke, "again": again, "link": link}.get(request.POST.get("do", ""), resend)
     try:
         return done(request, offer)
     except Refusal as refusal:
@@ -305,13 +306,21 @@ def revoke(request: pages.PageRequest, offer: Invitation) -> HttpResponse:
     return see_other("users", request.actor.organization.slug)
 
 
+def link(request: pages.PageRequest, offer: Invitation) -> HttpResponse:
+    """A link to hand over, on this page and never again."""
+    token = invitations.make_link(request.actor, invitation=offer, shown=whole(request.POST.get("shown", "")))
+    return page_of_offer(request, offer, link=settings.BASE_URL + resolve_url("join", token))
+
+
 def again(request: pages.PageRequest, offer: Invitation) -> HttpResponse:
     revoke(request, offer)
     where = resolve_url("invite", request.actor.organization.slug)
     return HttpResponseRedirect(f"{where}?{urlencode({'email': offer.address})}", status=303)
 
 
-def page_of_offer(request: pages.PageRequest, offer: Invitation, refusal: Refusal | None = None) -> HttpResponse:
+def page_of_offer(
+    request: pages.PageRequest, offer: Invitation, refusal: Refusal | None = None, link: str = ""
+) -> HttpResponse:
     actor = request.actor
     prefetch_related_objects([actor.membership], "seats")
     if refusal:  # as it stands now, for who may still see it
@@ -329,6 +338,7 @@ def page_of_offer(request: pages.PageRequest, offer: Invitation, refusal: Refusa
         "beyond": beyond,
         "may_act": pending and not beyond,
         "expired": offer.is_expired(actor.now),
+        "link": link,
         "backed": not pending or offer.is_sponsored(actor.now),
         "grants": offered_as(request, offer, refusal),
         "held": grants.ticks(offer.grant),

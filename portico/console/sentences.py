@@ -264,6 +264,7 @@ SENTENCES: dict[str, Callable[[Line], str]] = {
     "invitation.changed": lambda _line: _(
         "{who} changed what the invitation to {whom} offers, from {before} to {after}"
     ),
+    "invitation.link_made": lambda _line: _("{who} made a link to the invitation of {whom}, to hand over"),
     "invitation.revoked": revoked,
     "invitation.taken_over": lambda _line: _("{who} took over the invitation to {whom}"),
     "invitation.accepted": lambda _line: _("{who} accepted the invitation to {whom}"),
@@ -345,6 +346,7 @@ ACTIONS = {
         "invitation.sent": gettext_lazy("Invited"),
         "invitation.renewed": gettext_lazy("Invited again"),
         "invitation.resent": gettext_lazy("Letter sent again"),
+        "invitation.link_made": gettext_lazy("Link to an invitation made"),
         "invitation.changed": gettext_lazy("Invitation changed"),
         "invitation.revoked": gettext_lazy("Invitation revoked"),
         "invitation.taken_over": gettext_lazy("Invitation taken over"),

@@ -302,6 +302,10 @@ class Person(Actor):
 
 @dataclass(kw_only=True)
 class Bearer(Actor):
-    """Whoever holds the link of a letter without being signed in: may decline, or ask for a new one."""
+    """Whoever holds the link of a letter without being signed in: may decline, or ask for a new one.
+
+    A link that somebody handed over went to no address, so it proves nothing: `proves` is False then.
+    """
 
     kind = "bearer"
+    proves: bool = True

@@ -121,6 +121,7 @@ class Invitation(models.Model):
     message = models.CharField(max_length=words.MESSAGE_LENGTH, default="")
     locale = models.CharField(max_length=16, default="en")
     number = models.PositiveIntegerField(default=1)  # of its newest letter
+    hand_number = models.PositiveIntegerField(default=0)  # of the newest link that somebody made to hand over
     letter = models.ForeignKey(Letter, models.SET_NULL, null=True, related_name="+")  # the newest
     state = models.CharField(max_length=16, choices=State.choices, default=State.PENDING)
     created_at = models.DateTimeField(default=timezone.now)
@@ -655,6 +656,26 @@ def revoke(actor: Actor, *, invitations: Sequence[Invitation], shown: int | None
     return results
 
 
+@action(MEMBERS_MANAGE)
+def make_link(actor: Actor, *, invitation: Invitation, shown: int | None = None) -> str:
+    """Make a link to hand over, and end the one before it; the letter's link lives on. It is told this once.
+
+    Whoever comes by it has shown nothing: they sign up or add the address like everybody, by a code. `shown` is the
+    number of the newest letter on the page.
+    """
+    ensure_current(invitation.number, shown)
+    models.prefetch_related_objects([invitation], "seats__workspace")
+    if refusal := _why_not_send(_Bound(actor), invitation, None):
+        raise refusal
+    invitation.ensure_open(actor.now)
+    if invitation.grant.is_administrator:
+        actor.require_proof()
+    invitation.hand_number += 1
+    invitation.save(update_fields=["hand_number"])
+    record(actor, "invitation.link_made", invitation, number=invitation.hand_number)
+    return hand_token(invitation.pk, invitation.hand_number)
+
+
 def _ensure_shown(rows: Sequence[Invitation], number: int | None) -> None:
     for row in rows:
         ensure_current(row.number, number)
@@ -800,6 +821,11 @@ def _why_not_touch(actor: Actor, row: Invitation) -> Forbidden | Refused | None:
 def _why_not_resend(
     bound: _Bound, row: Invitation, grant: Grant | None, allowance: _Allowance
 ) -> Forbidden | Refused | None:
+    return _why_not_send(bound, row, grant) or allowance.take(row.address)
+
+
+def _why_not_send(bound: _Bound, row: Invitation, grant: Grant | None) -> Forbidden | Refused | None:
+    """Why this offer, with another grant if one is given, does not leave once more, by letter or by hand."""
     if refusal := _why_not_touch(bound.actor, row):
         return refusal
     if missing := bound.missing(grant or row.grant, row.open_seats):
@@ -807,7 +833,7 @@ def _why_not_resend(
     if row.member_until and row.member_until <= bound.actor.now:
         sentence = _("What %(email)s was offered has ended already. Withdraw it and invite again.")
         return Refused("membership_over", sentence % {"email": row.address})
-    return allowance.take(row.address)
+    return None
 
 
 def _open(actor: Actor, outcomes: Sequence[Outcome], grant: Role, terms: Terms) -> None:
@@ -977,6 +1003,8 @@ def _ensure_may_answer(actor: Person | Bearer, invitation: Invitation) -> None:
     """Whoever holds the link of the letter may; whoever is signed in must own the address."""
     if not isinstance(actor, Bearer):
         invitation.ensure_addressed_to(actor)
+    elif not actor.proves:
+        raise Refused("wrong_account", _("Log in with the invited address first."))
 
 
 def _to_be_asked(invitation: Invitation, now: datetime) -> list[Membership]:
@@ -1010,21 +1038,35 @@ def _locked(invitation: Invitation) -> Invitation:
     return found
 
 
-# --- The link of a letter ------------------------------------------------------------------------------------------
+# --- Links ---------------------------------------------------------------------------------------------------------
+
+# What a link is for. A letter's went to the address and nowhere else, therefore it proves the address. One that
+# somebody made to hand over was seen by its maker, therefore it proves nothing.
+LETTER, HAND = "letter", "hand"
 
 
 @dataclass(frozen=True)
 class Link:
-    """What a genuine link says: which invitation, and which of its letters."""
+    """What a genuine link says: which invitation, which of its letters or hand links, and which of the two it is."""
 
     invitation_id: UUID
     number: int
+    purpose: str = LETTER
 
 
 def letter_token(invitation_id: UUID, number: int) -> str:
-    """The secret of one letter's link. It went to the address and nowhere else, therefore it proves the address."""
+    """The secret of one letter's link."""
+    return _token(LETTER, invitation_id, number)
+
+
+def hand_token(invitation_id: UUID, number: int) -> str:
+    """The secret of a link to hand over."""
+    return _token(HAND, invitation_id, number)
+
+
+def _token(purpose: str, invitation_id: UUID, number: int) -> str:
     body = invitation_id.bytes + struct.pack(">I", number)
-    return urlsafe_b64encode(body + _mac(server_keys()[0], body)).decode()
+    return urlsafe_b64encode(body + _mac(server_keys()[0], purpose, body)).decode()
 
 
 def read_token(token: str) -> Link | None:
@@ -1034,15 +1076,20 @@ def read_token(token: str) -> Link | None:
     except (UnicodeEncodeError, ValueError, Base64Error):
         return None
     body, given = raw[:20], raw[20:]
-    genuine = [hmac.compare_digest(_mac(key, body), given) for key in server_keys()]
-    if not any(genuine) or urlsafe_b64encode(raw).decode() != token:
+    tried = [
+        (purpose, hmac.compare_digest(_mac(key, purpose, body), given))
+        for purpose in (LETTER, HAND)
+        for key in server_keys()
+    ]
+    purpose = next((purpose for purpose, is_genuine in tried if is_genuine), None)
+    if purpose is None or urlsafe_b64encode(raw).decode() != token:
         return None
-    return Link(UUID(bytes=body[:16]), struct.unpack(">I", body[16:])[0])
+    return Link(UUID(bytes=body[:16]), struct.unpack(">I", body[16:])[0], purpose)
 
 
-def _mac(key: str, body: bytes) -> bytes:
+def _mac(key: str, purpose: str, body: bytes) -> bytes:
     """128 bits over purpose, id and number, under a key that serves this purpose alone."""
-    return hmac.digest(derive(key, b"portico invitation link", 32), b"letter" + body, "sha256")[:16]
+    return hmac.digest(derive(key, b"portico invitation link", 32), purpose.encode() + body, "sha256")[:16]
 
 
 def find(invitation_id: UUID) -> Invitation | None:

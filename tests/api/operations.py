@@ -266,6 +266,9 @@ OPERATIONS: dict[tuple[str, str], list[Call]] = {
             refused={"plain": 404, "bare": 404, **NOT_HERE},
         )
     ],
+    ("post", "/organizations/{org}/invitations/{invitation}/link"): [
+        Call(INVITATION, told=("invitation.link_made",), refused={"plain": 404, "bare": 404, **NOT_HERE})
+    ],
     ("post", "/invitations/{invitation}/accept"): [
         Call(
             {"invitation": "{invitation}"},

@@ -290,3 +290,17 @@ def test_an_offer_is_worth_what_its_sponsor_can_give_at_that_moment(ada, ivy):
 
     assert client.get(f"{OFFERS}/{offer.pk}").json()["status"] == "revoked"
     assert code(post(signed_in(ann), f"/api/v1/invitations/{offer.pk}/accept")) == (409, "invitation_closed")
+
+
+def test_a_link_to_hand_over_is_told_once(ada, ivy):
+    client = program(ada)
+    offer = cast.invited(ada, "ann@example.org", grant=cast.role(ada.organization, "administrator"))
+    path = f"{OFFERS}/{offer.pk}/link"
+
+    first, again = (post(client, path, idempotency_key="one") for _ in range(2))
+
+    assert Client().get(first.json()["link"].partition("8000")[2]).status_code == 303
+    assert code(again) == (409, "already_done")
+    assert again.json()["id"] == str(offer.pk)
+    assert "/join/" not in client.get(f"{OFFERS}/{offer.pk}").content.decode()
+    assert code(post(program(ivy), path)) == (403, "exceeds_your_authority")

@@ -295,6 +295,20 @@ def test_an_invitation_that_cannot_be_sent_again_like_this(at: At, example: dict
     assert flaws(amara.page) == []
 
 
+def test_a_link_to_hand_over(at: At, visitor: At, example: dict[str, str]) -> None:
+    """On the page that makes it, and where it leads."""
+    amara = at(AMARA, example["meroorg/sofia.reyes@meroorg.example"])
+    amara.press("Make a link")
+    amara.sees("It is shown this once.")
+    assert flaws(amara.page) == []
+
+    bearer = visitor()
+    bearer.open(amara.page.locator("#link").input_value())
+    bearer.sees_heading("Join Meroorg")
+    assert bearer.page.get_by_role("button", name="Decline").count() == 0
+    assert flaws(bearer.page) == []
+
+
 # --- Tokens --------------------------------------------------------------------------------------------------------
 
 

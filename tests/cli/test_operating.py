@@ -183,6 +183,15 @@ def test_a_dry_run_invites_nobody_and_says_who_would_not_be(portico: Portico, ad
     assert not Invitation.objects.exists()
 
 
+def test_links_to_hand_over_are_made_for_each_who_is_invited(portico: Portico, ada, mel, client) -> None:
+    done = portico("invite", "ann@example.org", "mel@example.org", "--organization", "acme", "--role", "developer",
+                   "--link", "--json")  # fmt: skip
+
+    ann, mel_ = answer(done)["results"]
+    assert client.get(ann["link"].partition("8000")[2]).status_code == 303
+    assert "link" not in mel_
+
+
 @pytest.mark.parametrize(
     "more", [[], ["--role", "nobody"], ["--role", "developer", "--days", "31"], ["--permission", "nonsense"]]
 )

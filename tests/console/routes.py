@@ -358,6 +358,7 @@ ROUTES: dict[str, list[Act]] = {
         offered("invitation.resent", do="resend", role="{role_id}", grant=["members.view"]),
         offered("invitation.revoked", do="revoke"),
         offered("invitation.revoked", do="again"),
+        replace(offered("invitation.link_made", do="link"), status=200),
     ),
     "user_remove": within(
         Act(path={"pk": "seated"}, refused={"plain": 403, "bare": 404}),

@@ -879,3 +879,99 @@ def test_each_page_is_of_few_statements(offer, bob, django_assert_max_num_querie
     client = opened(offer, signed_in(bob))
     with django_assert_max_num_queries(8):
         client.get(page_of(offer))
+
+
+# --- A link that somebody handed over -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def by_hand(ada, offer) -> str:
+    return f"/join/{invitations.make_link(ada, invitation=offer)}"
+
+
+def test_a_hand_link_leads_to_the_invitation_and_proves_nothing(client, offer, by_hand):
+    answer = client.get(by_hand)
+    assert (answer.status_code, answer.url) == (303, page_of(offer))
+
+    page = client.get(page_of(offer))
+    assert heading(page) == "Join Acme"
+    assert 'value="decline"' not in page.content.decode()
+    assert press(client, offer, "decline").status_code == 409
+    assert Invitation.objects.get().state == "pending"
+
+
+def test_who_signs_up_by_a_hand_link_proves_the_address_by_a_code(client, offer, by_hand):
+    client.get(by_hand)
+    press(client, offer, "signup")
+
+    sign_up(client, offer)
+
+    assert not User.objects.get(email=BOB).owns(BOB)
+    confirm(client)
+    assert User.objects.get(email=BOB).owns(BOB)
+    assert press(client, offer, "accept").status_code == 303
+    assert Membership.objects.filter(user__name="Bob").exists()
+
+
+def test_signed_in_as_somebody_else_a_hand_link_adds_no_address(offer, by_hand):
+    cid = cast.person("Cid")
+    client = signed_in(cid)
+    client.get(by_hand)
+
+    page = client.get(page_of(offer))
+    assert 'value="add"' not in page.content.decode()
+    assert "/account/email/" in page.content.decode()
+    reauthenticate(client)
+    press(client, offer, "add")
+    assert not cid.owns(BOB)
+
+
+def test_only_the_newest_hand_link_works_and_the_letters_lives_on(ada, client, offer, by_hand):
+    newer = f"/join/{invitations.make_link(ada, invitation=offer)}"
+
+    assert client.get(by_hand).status_code == 404
+    assert client.get(newer).status_code == 303
+    assert Client().get(link_of(offer)).status_code == 303
+    ended = Client()
+    ended.get(newer)
+    invitations.make_link(ada, invitation=offer)
+    assert ended.get(page_of(offer)).status_code == 404
+    assert client.get(f"/join/{invitations.hand_token(offer.pk, 9)}").status_code == 404
+
+
+def test_a_hand_link_takes_no_proof_away(client, offer, by_hand):
+    client.get(link_of(offer))
+    client.get(by_hand)
+
+    assert press(client, offer, "decline").status_code == 303
+    assert Invitation.objects.get().state == "declined"
+
+
+def test_a_revoked_invitation_says_so_to_a_hand_link_too(ada, client, offer, by_hand):
+    invitations.revoke(ada, invitations=[offer])
+
+    client.get(by_hand)
+
+    assert "withdrawn" in text(client.get(page_of(offer)))
+
+
+def test_an_expired_one_lets_the_holder_ask_nobody(client, offer, by_hand):
+    with time_machine.travel(timezone.now() + timedelta(days=8)):
+        client.get(by_hand)
+        page = client.get(page_of(offer))
+
+        assert 'value="ask"' not in page.content.decode()
+        assert "Ask whoever gave you this link" in text(page)
+        assert press(client, offer, "ask").status_code == 409
+
+
+def test_the_page_of_the_invitation_makes_it_and_shows_it_once(ada, offer):
+    client = signed_in(ada.membership.user)
+    at = f"/o/acme/users/{offer.pk}"
+
+    made = client.post(at, {"do": "link", "shown": "1"})
+
+    [path] = set(re.findall(r"/join/[\w-]{48}", made.content.decode()))
+    assert Client().get(path).url == page_of(offer)
+    assert "no-store" in made.headers["Cache-Control"]
+    assert "/join/" not in client.get(at).content.decode()

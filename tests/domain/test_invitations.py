@@ -1250,3 +1250,71 @@ def test_taking_over_takes_statements_for_each_thousand_too(ada, ivy, payments, 
 
     more = act(ivy)
     assert more <= hundred + 2 * 10
+
+
+# --- A link to hand over ----------------------------------------------------------------------------------------------
+
+
+def test_a_hand_link_is_of_its_own_purpose_and_number():
+    invitation = uuid4()
+
+    by_hand, by_letter = (make(invitation, 1) for make in (invitations.hand_token, invitations.letter_token))
+
+    assert by_hand != by_letter
+    assert invitations.read_token(by_hand).purpose == invitations.HAND
+    assert invitations.read_token(by_letter).purpose == invitations.LETTER
+
+
+def test_a_hand_link_is_on_the_record_and_leaves_the_letters_number(ivy, contributor):
+    offer = cast.invited(ivy, "bob@example.org", grant=contributor)
+
+    links = [invitations.read_token(invitations.make_link(ivy, invitation=offer)) for _each in range(2)]
+
+    assert [link.number for link in links] == [1, 2]
+    row = Invitation.objects.get()
+    assert (row.number, row.hand_number) == (1, 2)
+    assert cast.actions(ivy.organization)[-2:] == ["invitation.link_made"] * 2
+    assert Letter.objects.filter(kind="invitation").count() == 1
+
+
+def test_making_a_link_needs_what_sending_again_needs(ada, ivy, mel, administrator, contributor):
+    above = cast.invited(ada, "bob@example.org", grant=administrator)
+    closed = cast.invited(ada, "cid@example.org", grant=contributor)
+    invitations.revoke(ada, invitations=[closed])
+    mine = cast.invited(ada, "dan@example.org", grant=contributor)
+
+    for actor, offer, code in (
+        (ivy, above, "exceeds_your_authority"),
+        (ada, closed, "invitation_closed"),
+        (mel, mine, "missing_permission"),
+    ):
+        with pytest.raises((Forbidden, Refused)) as refusal:
+            invitations.make_link(actor, invitation=offer)
+        assert refusal.value.code == code
+    ada.proved_at = None
+    with pytest.raises(Forbidden) as refusal:
+        invitations.make_link(ada, invitation=above)
+    assert refusal.value.code == "prove_again"
+    assert not Invitation.objects.exclude(hand_number=0).exists()
+
+
+def test_no_link_is_made_of_what_has_expired_or_was_shown_otherwise(ada, contributor):
+    offer = cast.invited(ada, "bob@example.org", grant=contributor)
+
+    with pytest.raises(Refused) as refusal:
+        invitations.make_link(ada, invitation=offer, shown=7)
+    assert refusal.value.code == "changed_meanwhile"
+    with time_machine.travel(timezone.now() + timedelta(days=8)), pytest.raises(Refused) as refusal:
+        invitations.make_link(ada, invitation=offer)
+    assert refusal.value.code == "invitation_closed"
+
+
+def test_who_holds_a_hand_link_alone_answers_nothing(ada, contributor):
+    offer = cast.invited(ada, "bob@example.org", grant=contributor)
+    holder = Bearer(organization=offer.organization, via=cast.VIA, proves=False)
+
+    for answer in (invitations.decline, invitations.ask_again):
+        with pytest.raises(Refused) as refusal:
+            answer(holder, offer)
+        assert refusal.value.code == "wrong_account"
+    assert Invitation.objects.get().state == "pending"
