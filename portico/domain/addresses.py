@@ -8,7 +8,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import zip_longest
@@ -22,9 +22,10 @@ from .errors import Invalid
 
 AT_ONCE = 10_000
 COLUMNS = frozenset({"email", "role", "workspaces"})
-# What an export of members tells besides, and an invitation does not take.
+# What an export of members tells besides. Of it an invitation takes the permissions of whoever has no role.
 ALSO_EXPORTED = frozenset({"name", "permissions", "status", "joined_at", "expires_at", "last_active_at"})
 LONGEST = 320  # of what is quoted back
+CUSTOM = "custom"  # in the place of a role, as an export writes it for permissions that are no role's
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,13 @@ def _typed(columns: list[str], cells: list[str]) -> Typed:
         return Typed(whole, None, _("This row has no address."))
     found = check(_bracketed(row["email"]))
     places = tuple(slug for slug in re.split(r"[;\s]+", row.get("workspaces", "")) if slug)
-    return replace(found, role=row.get("role") or None, workspaces=places or None)
+    return replace(found, role=_role_in(row) or None, workspaces=places or None)
+
+
+def _role_in(row: Mapping[str, str]) -> str:
+    """The role that a row asks for; single permissions as `Custom: members.view;billing.manage`."""
+    role = row.get("role", "")
+    return f"{role}: {row['permissions']}" if role.casefold() == CUSTOM and "permissions" in row else role
 
 
 def _bracketed(cell: str) -> str:

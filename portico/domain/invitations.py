@@ -9,6 +9,7 @@ address, and its address never changes. Each letter carries the next number; the
 """
 
 import hmac
+import re
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
@@ -38,7 +39,7 @@ from .organizations import Organization
 from .outbox import Letter
 from .people import User
 from .permissions import ADMINISTER, MEMBERS_MANAGE, NONE, WORKSPACE_MANAGE, Permission, Permissions
-from .roles import Grant, Role, intern
+from .roles import Grant, Role, grant_of, intern
 from .workspaces import Seat, SeatOffer, Workspace
 
 if TYPE_CHECKING:
@@ -555,20 +556,33 @@ def wanted_from(actor: Actor, entries: Sequence[addresses.Typed]) -> list[Wanted
     named |= {role.slug: grant for role, grant in grants.items() if role.slug}
     open_ones = workspaces.visible_to(actor).filter(archived_at__isnull=True)
     places = {place.slug: place for place in open_ones} if any(entry.workspaces for entry in entries) else {}
-    return [_wanted(entry, named, places) for entry in entries]
+    return [_wanted(actor.organization, entry, named, places) for entry in entries]
 
 
-def _wanted(entry: addresses.Typed, named: Mapping[str, Grant], places: Mapping[str, Workspace]) -> Wanted:
+def _wanted(
+    organization: Organization, entry: addresses.Typed, named: Mapping[str, Grant], places: Mapping[str, Workspace]
+) -> Wanted:
     if entry.address is None:
         return Wanted(entry)
-    if entry.role and entry.role.casefold() not in named:
-        sentence = _("There is no role “%(role)s” here.") % {"role": entry.role[:80]}
-        return Wanted(replace(entry, address=None, problem=sentence))
+    try:
+        grant = _asked_for(organization, entry.role, named) if entry.role else None
+    except Invalid as wrong:
+        return Wanted(replace(entry, address=None, problem=wrong.sentence))
     if unknown := [slug for slug in entry.workspaces or () if slug not in places]:
         sentence = _("There is no workspace “%(slug)s” here.") % {"slug": unknown[0][:80]}
         return Wanted(replace(entry, address=None, problem=sentence))
     seats = [SeatOffer(places[slug]) for slug in entry.workspaces] if entry.workspaces is not None else None
-    return Wanted(entry, named[entry.role.casefold()] if entry.role else None, seats)
+    return Wanted(entry, grant, seats)
+
+
+def _asked_for(organization: Organization, text: str, named: Mapping[str, Grant]) -> Grant:
+    """A role by slug or title; or single permissions, as a file of members tells them."""
+    if text.casefold() in named:
+        return named[text.casefold()]
+    role, colon, names = text.partition(":")
+    if colon and role.casefold() == addresses.CUSTOM:
+        return grant_of(organization, None, re.split(r"[;\s]+", names.strip()) if names.strip() else [])
+    raise Invalid(_("There is no role “%(role)s” here.") % {"role": text[:80]}, field="role")
 
 
 def _ensure_some(entries: Sequence[object]) -> None:

@@ -5,6 +5,7 @@ ada administers Acme · mel is a plain member · ivy may manage members, nothing
 
 import csv
 import io
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -16,6 +17,7 @@ from portico import spreadsheet
 from portico.domain import addresses, directory, workspaces
 from portico.domain.directory import COLUMNS, Question
 from portico.domain.errors import Forbidden
+from portico.domain.invitations import Invitation
 from portico.domain.memberships import Membership
 from portico.domain.permissions import BILLING_MANAGE
 from tests import cast
@@ -156,12 +158,39 @@ def test_the_invite_page_takes_the_file_in(ada, acme, mel, eve, payments, contri
 
     said = text(answer)
     assert "4 rows of the file stand in the field now." in said
-    assert "There is no role “Custom” here." in said
     page = answer.content.decode()
+    assert '<option value="Custom: billing.manage" selected>' in page
     for line in ("ada@example.org", "mel@example.org", "+odd@example.org", "dan@example.org"):
         assert line in page
     assert 'name="role:mel@example.org"' in page
     assert 'name="workspaces:mel@example.org" value="payments"' in page
+
+
+def test_single_permissions_come_back_as_they_were(ada, acme, mel, eve):
+    cast.joined(acme, cast.person("Dan"), cast.custom(BILLING_MANAGE))
+    cast.joined(acme, cast.person("Nan"), cast.custom())
+    browser, everybody = signed_in(eve), file(ada)
+    form = {"csv": SimpleUploadedFile("p.csv", everybody), "do": "review", "role": "developer"}
+    page = browser.post("/o/elsewhere/users/invite", form)
+    own = dict(re.findall(r'name="(role:[^"]+)">.*?<option value="([^"]+)" selected', page.content.decode()))
+
+    emails = "dan@example.org nan@example.org"
+    browser.post("/o/elsewhere/users/invite", {"emails": emails, "role": "developer", "do": "invite", **own})
+
+    grants = {offer.address: offer.grant for offer in Invitation.objects.filter(organization=eve.organization)}
+    assert {address: (grant.is_custom, grant.names) for address, grant in grants.items()} == {
+        "dan@example.org": (True, ["billing.manage"]),
+        "nan@example.org": (True, []),
+    }
+
+
+def test_a_permission_that_is_not_here_is_that_rows_problem(eve):
+    rows = b"email,role,permissions\ndan@example.org,Custom,nonsense\nann@example.org,Contributor,\n"
+    answer = signed_in(eve).post(
+        "/o/elsewhere/users/invite", {"csv": SimpleUploadedFile("p.csv", rows), "do": "review", "role": "developer"}
+    )
+
+    assert "There is no permission “nonsense”." in text(answer)
 
 
 SLUGS = st.lists(st.from_regex(r"[a-z][a-z0-9]{2,8}", fullmatch=True), max_size=3).map(tuple)
@@ -181,7 +210,7 @@ def test_what_leaves_comes_back_in_unchanged(rows):
     read = addresses.read_csv(b"".join(spreadsheet.lines([COLUMNS, *written])))
 
     assert [(entry.address, entry.role or "", entry.workspaces or ()) for entry in read] == [
-        (email, role, places) for email, _name, role, places in rows
+        (email, "Custom: members.view" if role == "Custom" else role, places) for email, _name, role, places in rows
     ]
     # And out of the field into which the Invite page puts them.
     again = addresses.read("\n".join(addresses.written(entry) for entry in read))
