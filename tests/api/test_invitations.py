@@ -11,10 +11,11 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from portico.domain import memberships, tokens, workspaces
+from portico.domain import memberships, workspaces
 from portico.domain.invitations import Invitation
 from portico.domain.outbox import Letter
 from tests import cast
+from tests.api.asking import code, program, sent
 from tests.console.browser import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -22,16 +23,8 @@ ACME = "/api/v1/organizations/acme"
 OFFERS = f"{ACME}/invitations"
 
 
-def program(member, **limits) -> Client:
-    return Client(headers={"Authorization": f"Bearer {tokens.issue(member, name='Program', **limits).secret}"})
-
-
 def post(client, path, body=None, **headers):
-    return client.post(path, body or {}, content_type="application/json", headers=headers)
-
-
-def code(answer):
-    return answer.status_code, answer.json()["code"]
+    return sent(client, "post", path, body, **headers)
 
 
 def outcomes(answer):

@@ -9,13 +9,13 @@ import json
 from datetime import timedelta
 
 import pytest
-from django.test import Client
 from django.utils import timezone
 
-from portico.domain import memberships, roles, tokens, workspaces
+from portico.domain import memberships, roles, workspaces
 from portico.domain.memberships import Membership
 from portico.domain.permissions import MEMBERS_MANAGE, MEMBERS_VIEW, WORKSPACES_CREATE
 from tests import cast
+from tests.api.asking import code, program, sent
 from tests.cast import actions
 from tests.console.browser import signed_in
 
@@ -24,20 +24,12 @@ API = "/api/v1/organizations/acme"
 MEMBERS = f"{API}/members"
 
 
-def program(member, **limits) -> Client:
-    return Client(headers={"Authorization": f"Bearer {tokens.issue(member, name='Program', **limits).secret}"})
-
-
 def patch(client, path, body, **headers):
-    return client.patch(path, body, content_type="application/json", headers=headers)
+    return sent(client, "patch", path, body, **headers)
 
 
 def post(client, path, body):
-    return client.post(path, body, content_type="application/json")
-
-
-def code(answer):
-    return answer.status_code, answer.json()["code"]
+    return sent(client, "post", path, body)
 
 
 def at(member) -> str:

@@ -16,6 +16,7 @@ from portico.domain.access import Via
 from portico.domain.organizations import Organization
 from portico.domain.permissions import MEMBERS_VIEW
 from tests import cast
+from tests.api.asking import code, program, sent
 from tests.console.browser import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -23,16 +24,8 @@ API = "/api/v1"
 ACME = f"{API}/organizations/acme"
 
 
-def program(member, **limits) -> Client:
-    return Client(headers={"Authorization": f"Bearer {tokens.issue(member, name='Program', **limits).secret}"})
-
-
 def post(client, path, body=None):
-    return client.post(path, body or {}, content_type="application/json")
-
-
-def code(answer):
-    return answer.status_code, answer.json()["code"]
+    return sent(client, "post", path, body)
 
 
 # --- Which there are -----------------------------------------------------------------------------------------------

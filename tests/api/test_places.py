@@ -11,24 +11,13 @@ from portico.domain.permissions import WORKSPACES_VIEW_ALL
 from portico.domain.tokens import Token
 from portico.domain.workspaces import Seat, Workspace
 from tests import cast
+from tests.api.asking import code, program, sent
 from tests.console.browser import signed_in
 
 pytestmark = pytest.mark.django_db
 ACME = "/api/v1/organizations/acme"
 PAYMENTS = f"{ACME}/workspaces/payments"
 TOKENS = f"{ACME}/tokens"
-
-
-def program(member, **limits) -> Client:
-    return Client(headers={"Authorization": f"Bearer {tokens.issue(member, name='Program', **limits).secret}"})
-
-
-def sent(client, method, path, body=None, **headers):
-    return getattr(client, method)(path, body or {}, content_type="application/json", headers=headers)
-
-
-def code(answer):
-    return answer.status_code, answer.json()["code"]
 
 
 def slugs(answer):
