@@ -4,6 +4,7 @@ ada administers Acme · mel is a plain member
 """
 
 import importlib.util
+import io
 from pathlib import Path
 from types import ModuleType
 from wsgiref.util import setup_testing_defaults
@@ -54,3 +55,12 @@ def test_while_it_cannot_ask_nobody_may_do_anything(product, monkeypatch):
     monkeypatch.setenv("PORTICO_TOKEN", "ptc_x")
 
     assert ask(product, "ada@example.org", "/payments/look") == ("403", "ada@example.org may not look: cannot ask\n")
+
+
+@pytest.mark.parametrize("told", [b"nonsense", b"[]", b"{}", b'{"allowed": "true"}', b'{"allowed": 1}'])
+def test_an_answer_that_is_none_allows_nothing(product, monkeypatch, told):
+    monkeypatch.setenv("PORTICO_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("PORTICO_TOKEN", "ptc_x")
+    monkeypatch.setattr(product.urllib.request, "urlopen", lambda *_asked, **_more: io.BytesIO(told))
+
+    assert ask(product, "ada@example.org", "/payments/look")[0] == "403"

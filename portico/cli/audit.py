@@ -37,6 +37,10 @@ def export(
             yield journal.told(line)
 
     with file.open("xb") as out:
-        out.writelines(write(counted()))
+        try:
+            out.writelines(write(counted()))
+        except BaseException:  # half a log would look like a whole one
+            file.unlink()
+            raise
     sentence = _("Wrote %(n)d events to %(file)s.") % {"n": count, "file": file}
     return Done(sentence, {"file": str(file), "events": count})

@@ -68,7 +68,7 @@ def answer(function: Callable[[], Done | None], say: Callable[[Done | Problem], 
         if done := function():
             say(done)
             return done.exit
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # the second where nobody answers a question
         return Exit.INTERRUPTED
     except Exception as error:  # whatever it is, a script must get its exit code
         problem = explain(error)

@@ -1,7 +1,8 @@
 """`portico invite`"""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,7 @@ from portico.cli.operator import organization as organization_of
 if TYPE_CHECKING:
     from portico.domain.access import Operator
     from portico.domain.addresses import Typed
-    from portico.domain.invitations import Outcome, Terms
+    from portico.domain.invitations import Outcome, Terms, Wanted
 
 AT_ONCE = 500  # addresses in one command, between which others have their turn and the bar moves
 
@@ -44,17 +45,23 @@ def invite(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would become of each.")] = False,
 ) -> Done:
     """Invite people to an organization. The operator's invitations have no sponsor, and say so."""
-    from portico.domain import roles
+    from portico.domain import invitations, roles
     from portico.domain.invitations import Terms
 
     where = organization_of(organization)
     actor = operator(where)
     given = role is not None or permission
     terms = Terms(grant=roles.grant_of(where, role, permission or None) if given else None, message=message, days=days)
-    outcomes = sent(actor, entries(emails or [], file), terms, dry_run=dry_run)
-    links = handed(actor, outcomes) if link and not dry_run else {}
-    if result:
-        write(result, outcomes, links)
+    wanted = invitations.wanted_from(actor, entries(emails or [], file))
+    outcomes = invitations.preview(
+        actor, wanted=wanted, terms=terms
+    )  # what is wrong for all is noticed before the first
+    links: dict[str, str] = {}
+    if not dry_run:
+        outcomes = []
+        with written(result, outcomes, links):
+            send(actor, wanted, terms, outcomes)
+            links.update(handed(actor, outcomes) if link else {})
     invited = sum(outcome.is_good for outcome in outcomes)
     facts = {"invited": invited, "results": [told(outcome, links) for outcome in outcomes]}
     return Done("\n".join([*sentences(outcomes, invited, dry_run=dry_run), *links.values()]), facts)
@@ -69,25 +76,19 @@ def entries(emails: Sequence[str], file: Path | None) -> "list[Typed]":
     return typed
 
 
-def sent(actor: "Operator", typed: "list[Typed]", terms: "Terms", *, dry_run: bool) -> "list[Outcome]":
-    """One command for some hundred addresses at a time. What is wrong for all is noticed before the first."""
+def send(actor: "Operator", wanted: "list[Wanted]", terms: "Terms", outcomes: "list[Outcome]") -> None:
+    """One command for some hundred addresses at a time; each tells its outcomes."""
     from rich.console import Console
     from rich.progress import Progress
 
     from portico.domain import invitations
 
-    wanted = invitations.wanted_from(actor, typed)
-    outcomes = invitations.preview(actor, wanted=wanted, terms=terms)
-    if dry_run:
-        return outcomes
-    outcomes = []
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
         done = bar.add_task(_("Inviting"), total=len(wanted))
         for start in range(0, len(wanted), AT_ONCE):
             some = wanted[start : start + AT_ONCE]
             outcomes += invitations.send(actor, wanted=some, terms=terms)
             bar.advance(done, len(some))
-    return outcomes
 
 
 def handed(actor: "Operator", outcomes: "list[Outcome]") -> dict[str, str]:
@@ -112,14 +113,21 @@ def told(outcome: "Outcome", links: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def write(path: Path, outcomes: "list[Outcome]", links: Mapping[str, str]) -> None:
+@contextmanager
+def written(path: Path | None, outcomes: "list[Outcome]", links: Mapping[str, str]) -> Iterator[None]:
+    """Afterwards the result file tells of all that was done, also when it was interrupted; it is opened before."""
+    if path is None:
+        yield
+        return
     from portico import spreadsheet
 
-    columns = ["email", "outcome", "detail", *(["link"] if links else [])]
-    lines = (told(outcome, links) for outcome in outcomes)
-    rows = ([line.get(column, "") for column in columns] for line in lines)
     with path.open("wb") as file:
-        file.writelines(spreadsheet.lines([columns, *rows]))
+        try:
+            yield
+        finally:
+            columns = ["email", "outcome", "detail", *(["link"] if links else [])]
+            lines = [told(outcome, links) for outcome in outcomes]
+            file.writelines(spreadsheet.lines([columns, *([line.get(name, "") for name in columns] for line in lines)]))
 
 
 def sentences(outcomes: "list[Outcome]", invited: int, *, dry_run: bool) -> list[str]:

@@ -1,8 +1,10 @@
 """What can go wrong at the shell, as an exit code, a stable code for programs, and a sentence for people."""
 
 import errno
+import os
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 
 
 def _(sentence: str) -> str:
@@ -121,8 +123,16 @@ def _file(error: Exception) -> Problem | None:
     if error.filename is None or error.strerror is None:
         return None
     facts = {"path": error.filename, "why": error.strerror}
+    if not _is_ours(str(error.filename)):
+        return Problem(Exit.UNAVAILABLE, "file", _("%(path)s cannot be used: %(why)s.") % facts)
     sentence = _("%(path)s cannot be used: %(why)s. PORTICO_DATA names the folder for Portico's files.") % facts
     return Problem(Exit.UNAVAILABLE, "data_folder", sentence)
+
+
+def _is_ours(path: str) -> bool:
+    """Whether it is the data folder or in it; asked of the environment, for the settings may not be there yet."""
+    data = Path(os.environ.get("PORTICO_DATA") or "data").absolute()
+    return Path(path).absolute().is_relative_to(data) or data.is_relative_to(Path(path).absolute())
 
 
 def _disk_full() -> str:

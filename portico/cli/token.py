@@ -21,7 +21,7 @@ def create(
     name: Annotated[str, typer.Option(help="What it is for.")],
     service: Annotated[
         bool, typer.Option("--service", help="A token that reads and checks. The shell makes no others.")
-    ],
+    ] = False,
     organization: Annotated[str | None, ORGANIZATION] = None,
     days: Annotated[int | None, typer.Option(help="So many days it is good; for ever if left out.")] = None,
     permission: Annotated[

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from portico.domain.people import User
 
 EMAIL = typer.Argument(metavar="EMAIL", help="One of their verified addresses.", show_default=False)
-MOST = 1000  # accounts in one list
+AT_ONCE = 1000  # accounts that are read together
 
 
 def create(
@@ -63,7 +63,7 @@ def every(
         rows = rows.filter(Q(name__icontains=part) | Q(emailaddress__email__icontains=part)).distinct()
     if disabled:
         rows = rows.filter(is_active=False)
-    told = [facts(user) for user in rows[:MOST]]
+    told = [facts(user) for user in rows.iterator(AT_ONCE)]
     return listed("users", told, "email", "name", "verified", "disabled", "created_at")
 
 

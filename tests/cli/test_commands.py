@@ -1,6 +1,7 @@
 """The commands of the shell: what they do, what they refuse, and how they say it."""
 
 import errno
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -240,8 +241,9 @@ def test_a_fault_is_neither_done_nor_refused(portico: Portico, monkeypatch: pyte
     assert answer(failed)["code"] == "fault"
 
 
-def file_error(number: int) -> OSError:
-    return OSError(number, "why", "/var/lib/portico/x")
+def file_error(number: int, path: str = "") -> OSError:
+    """Of a file in the data folder, or elsewhere."""
+    return OSError(number, os.strerror(number), path or f"{os.environ['PORTICO_DATA']}/portico.sqlite3")
 
 
 class UndefinedTableError(Exception):
@@ -260,6 +262,7 @@ def undefined_table() -> ProgrammingError:
         (file_error(errno.ENOSPC), "disk_full", Exit.UNAVAILABLE),
         (file_error(errno.EACCES), "data_folder", Exit.UNAVAILABLE),
         (file_error(errno.EROFS), "data_folder", Exit.UNAVAILABLE),
+        (file_error(errno.ENOENT, "/elsewhere/people.csv"), "file", Exit.UNAVAILABLE),
         (OperationalError("database or disk is full"), "disk_full", Exit.UNAVAILABLE),
         (OperationalError("attempt to write a readonly database"), "data_folder", Exit.UNAVAILABLE),
         (OperationalError("unable to open database file"), "data_folder", Exit.UNAVAILABLE),

@@ -12,9 +12,9 @@ from allauth.mfa.models import Authenticator
 from django.utils import timezone
 from typer.testing import Result
 
-from portico.cli import doctor
+from portico.cli import doctor, invite
 from portico.cli.problems import Exit
-from portico.domain import accounts, organizations, tokens
+from portico.domain import accounts, invitations, organizations, tokens
 from portico.domain.access import Via
 from portico.domain.events import Event
 from portico.domain.invitations import Invitation
@@ -91,6 +91,7 @@ def test_an_account_is_disabled_and_enabled_and_keeps_an_administrator_everywher
 
 
 def test_an_account_is_deleted_once_it_is_confirmed(portico: Portico, ada, mel) -> None:
+    assert portico("user", "delete", "mel@example.org", stdin="").exit_code == Exit.INTERRUPTED
     kept = portico("user", "delete", "mel@example.org", stdin="n\n")
     assert (kept.exit_code, "Nothing was deleted. (not_confirmed)" in kept.stderr) == (Exit.REFUSED, True)
     assert User.objects.filter(name="Mel").exists()
@@ -204,6 +205,38 @@ def test_a_file_that_is_not_there_is_a_sentence(portico: Portico, ada, tmp_path:
     done = portico("invite", "--organization", "acme", "--role", "developer", "--file", str(tmp_path / "no.csv"))
 
     assert done.exit_code == Exit.UNAVAILABLE
+    assert done.stderr.endswith("no.csv cannot be used: No such file or directory. (file)\n")
+
+
+def test_a_result_that_cannot_be_written_is_noticed_before_anybody_is_invited(portico: Portico, ada, tmp_path) -> None:
+    nowhere = str(tmp_path / "nowhere" / "result.csv")
+
+    done = portico("invite", "ann@example.org", "--organization", "acme", "--role", "developer", "--result", nowhere)
+
+    assert done.exit_code == Exit.UNAVAILABLE
+    assert not Invitation.objects.exists()
+
+
+def test_what_was_done_before_an_interruption_stands_in_the_result(
+    portico: Portico, ada, tmp_path, monkeypatch
+) -> None:
+    result, sends = tmp_path / "result.csv", []
+    real = invitations.send
+
+    def send(*args, **more):
+        sends.append(1)
+        if len(sends) > 1:
+            raise KeyboardInterrupt
+        return real(*args, **more)
+
+    monkeypatch.setattr(invitations, "send", send)
+    monkeypatch.setattr(invite, "AT_ONCE", 1)
+    emails = ("ann@example.org", "bo@example.org")
+    done = portico("invite", *emails, "--organization", "acme", "--role", "developer", "--result", str(result))
+
+    assert done.exit_code == Exit.INTERRUPTED
+    rows = csv.DictReader(result.read_text(encoding="utf-8-sig").splitlines())
+    assert [row["email"] for row in rows] == ["ann@example.org"]
 
 
 # --- Tokens --------------------------------------------------------------------------------------------------------
@@ -224,9 +257,7 @@ def test_a_service_token_is_made_listed_and_revoked(portico: Portico, ada, where
 
 
 def test_the_tokens_of_members_are_made_by_them(portico: Portico, ada) -> None:
-    done = portico("token", "create", "--name", "Mine", "--organization", "acme", "--no-service", "--json")
-
-    assert done.exit_code in {1, 2}
+    assert refused(portico("token", "create", "--name", "Mine", "--organization", "acme", "--json")) == (1, "invalid")
     assert not Token.objects.exists()
 
 
@@ -245,6 +276,9 @@ def test_the_log_is_written_into_a_new_file(portico: Portico, ada, mel, tmp_path
     if kind == "jsonl":
         assert json.loads(lines[-1])["action"] == "organization.founded"
     assert portico(*export).exit_code == Exit.UNAVAILABLE  # it is there already
+    broken = str(tmp_path / "broken")
+    assert portico("audit", "export", broken, "--organization", "nowhere").exit_code == Exit.REFUSED
+    assert not Path(broken).exists()
     tomorrow = f"{timezone.now() + timedelta(days=1):%Y-%m-%d}"
     assert answer(portico(*export[:2], str(file) + "2", *export[3:], "--since", tomorrow))["events"] == 0
 
