@@ -1,10 +1,10 @@
 """Invitations: inviting one or 10,000, what became of each, sending again and revoking; and answering one's own."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -21,6 +21,7 @@ from portico.domain.errors import Invalid, Missing
 from portico.domain.invitations import DAYS, Outcome, Terms, Wanted
 from portico.domain.invitations import Invitation as Row
 from portico.domain.permissions import MEMBERS_MANAGE
+from portico.domain.roles import Grant, grant_of
 from portico.domain.workspaces import SeatOffer
 
 from . import answers, auth, lists, many, named
@@ -28,6 +29,8 @@ from .lists import Part
 from .me import Belonging, belonging
 from .operations import MB, Asked, Router, Shown, at_most, left_out
 from .permissions import names
+
+Found = TypeVar("Found")
 
 router = Router(tags=["Invitations"])
 CHUNK = 1000  # invitations that are read at once
@@ -207,16 +210,16 @@ def invite(request: HttpRequest, org: str, body: Body[NewInvitations]) -> dict[s
     """
     actor = auth.actor_in(request, org)
     actor.require(MEMBERS_MANAGE)  # before it is told which roles and workspaces there are
-    seats = SeatsSent(actor)
+    known = Sent(actor)
     terms = Terms(
-        grant=named.grant(actor, body.given),
-        seats=seats.of(body.workspaces),
+        grant=known.grant(body.given),
+        seats=known.seats(body.workspaces),
         message=body.message,
         locale=body.locale,
         days=body.expires_in_days,
         member_until=named.moment(body.member_until, "member_until"),
     )
-    wanted = [one_wanted(actor, each, seats) for each in body.emails]
+    wanted = [one_wanted(each, known) for each in body.emails]
     run = invitations.preview if body.dry_run else invitations.send
     outcomes = run(actor, wanted=wanted, terms=terms)
     kept = {} if body.dry_run else as_they_are(actor, (each.invitation for each in outcomes if each.invitation))
@@ -328,30 +331,48 @@ def mine(user: Any, sent: str) -> Row:
 # --- What is asked -------------------------------------------------------------------------------------------------
 
 
-class SeatsSent:
-    """Workspaces as bodies name them; each is looked for once, however many addresses name it."""
+class Sent:
+    """Roles and workspaces as bodies name them; each is looked for once, however many addresses name it."""
 
     def __init__(self, actor: Member | Service):
         self.actor = actor
-        self.known: dict[str, workspaces.Workspace] = {}
+        self.grants: dict[str, Grant | Invalid] = {}
+        self.places: dict[str, workspaces.Workspace | Invalid] = {}
 
-    def of(self, sent: Iterable[SeatWanted]) -> list[SeatOffer]:
+    def grant(self, sent: Mapping[str, Any]) -> Grant | None:
+        role = sent.get("role")
+        if role is None or sent.get("permissions") is not None:
+            return named.grant(self.actor, sent)  # which asks the catalogue alone
+        return _once(self.grants, role, lambda: grant_of(auth.place(self.actor), role, None))
+
+    def seats(self, sent: Iterable[SeatWanted]) -> list[SeatOffer]:
         return [SeatOffer(self.place(each.workspace), each.role) for each in sent]
 
     def place(self, sent: str) -> workspaces.Workspace:
-        if sent not in self.known:
-            self.known[sent] = named.workspace_sent(self.actor, sent)
-        return self.known[sent]
+        return _once(self.places, sent, lambda: named.workspace_sent(self.actor, sent))
 
 
-def one_wanted(actor: Member | Service, sent: str | Addressed, seats: SeatsSent) -> Wanted:
+def _once(known: dict[str, Found | Invalid], key: str, find: Callable[[], Found]) -> Found:
+    """What is found, or not, the first time."""
+    if key not in known:
+        try:
+            known[key] = find()
+        except Invalid as wrong:
+            known[key] = wrong
+    found = known[key]
+    if isinstance(found, Invalid):
+        raise found
+    return found
+
+
+def one_wanted(sent: str | Addressed, known: Sent) -> Wanted:
     """One line. What is wrong with it is its own problem, and no other's."""
     if isinstance(sent, str):
         return Wanted(entry_of(sent))
     entry = entry_of(sent.email)
     try:
-        own_seats = seats.of(sent.workspaces) if "workspaces" in sent.given else None
-        return Wanted(entry, named.grant(actor, sent.given), own_seats)
+        own_seats = known.seats(sent.workspaces) if "workspaces" in sent.given else None
+        return Wanted(entry, known.grant(sent.given), own_seats)
     except Invalid as wrong:
         return Wanted(replace(entry, address=None, problem=entry.problem or wrong.sentence))
 

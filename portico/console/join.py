@@ -196,6 +196,14 @@ class Visit:
         return Bearer(organization=self.invitation.organization, via=via, proves=self.is_proven)
 
     @property
+    def may_add(self) -> bool:
+        """Whether to offer that it is an address of theirs too.
+
+        Whoever has proven nothing is offered it always, or would learn here whether the address has an account.
+        """
+        return not self.belongs and not (self.is_proven and User.objects.owner_of(self.invitation.address))
+
+    @property
     def may_answer(self) -> bool:
         """Whether to offer to decline, or to ask for a new link."""
         return self.owns or self.is_proven
@@ -230,7 +238,7 @@ class Visit:
             "sponsor": invitation.sponsor,
             "abilities": abilities(invitation.grant),
             "seats": [seat_words(seat) for seat in invitation.seat_offers if seat.workspace.is_open],
-            "may_add": not self.belongs and not User.objects.owner_of(invitation.address),
+            "may_add": self.may_add,
             "asked_today": bool(invitation.asked_at and self.now - invitation.asked_at < A_DAY),
             "reply": self.request.POST.get("reply", ""),
             "wrong": refusal,
@@ -330,7 +338,7 @@ def sign_up(request: HttpRequest, visit: Visit) -> HttpResponse:
     if visit.situation != "open":
         return back_to(visit)
     address = visit.invitation.address
-    if User.objects.owner_of(address):
+    if visit.is_proven and User.objects.owner_of(address):  # others do not learn who has an account
         messages.info(request, _("There is an account with %(address)s already. Log in.") % {"address": address})
         return login(request, visit)
     clear_login(request)

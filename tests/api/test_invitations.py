@@ -149,8 +149,13 @@ def test_statements_grow_with_thousands_of_addresses_and_not_with_each(ada, djan
 
     with django_assert_max_num_queries(60):
         answer = post(client, OFFERS, {"emails": [f"p{n}@example.org" for n in range(300)], "role": "developer"})
+    with django_assert_max_num_queries(60):
+        own = [{"email": f"q{n}@example.org", "role": "contributor", "workspaces": []} for n in range(300)]
+        lost = [{"email": f"r{n}@example.org", "workspaces": [{"workspace": "nowhere"}]} for n in range(300)]
+        mixed = post(client, OFFERS, {"emails": own + lost, "role": "developer"})
 
     assert answer.json()["invited"] == 300
+    assert mixed.json()["invited"] == 300
 
 
 def test_asked_again_with_the_same_key_one_letter_leaves(ada):

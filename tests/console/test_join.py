@@ -926,6 +926,22 @@ def test_signed_in_as_somebody_else_a_hand_link_adds_no_address(offer, by_hand):
     assert not cid.owns(BOB)
 
 
+def test_a_hand_link_does_not_tell_whether_the_address_has_an_account(offer, by_hand):
+    def told():
+        stranger = Client()
+        stranger.get(by_hand)
+        signing_up = press(stranger, offer, "signup")
+        other = signed_in(cast.person(f"Cid{User.objects.count()}"))
+        other.get(by_hand)
+        page = other.get(page_of(offer)).content.decode()
+        return signing_up.url, "/account/email/" in page, [str(each) for each in signing_up.wsgi_request._messages]
+
+    before = told()
+    cast.person("Bob")
+
+    assert told() == before
+
+
 def test_only_the_newest_hand_link_works_and_the_letters_lives_on(ada, client, offer, by_hand):
     newer = f"/join/{invitations.make_link(ada, invitation=offer)}"
 
