@@ -63,14 +63,14 @@ class Scope(Part):
 class SitsThere(Shown):
     """Who sits there, as the organization knows them."""
 
-    id: UUID = Field(description="The membership's")
-    user: UUID
+    id: UUID
     name: str = Field(examples=["Ann Lee"])
     email: str = Field(examples=["ann@example.org"])
 
 
 class Seat(Shown):
-    member: SitsThere
+    member: UUID = Field(description="The membership's id")
+    user: SitsThere
     role: Literal["manager", "member"]
 
 
@@ -250,5 +250,5 @@ def told(actor: Member | Service, row: Row) -> dict[str, Any]:
 
 def told_of_seat(row: SeatRow) -> dict[str, Any]:
     member = row.membership
-    who = {"id": member.pk, "user": member.user_id, "name": member.name, "email": member.address}
-    return {"member": who, "role": row.role}
+    user = {"id": member.user_id, "name": member.name, "email": member.address}
+    return {"member": member.pk, "user": user, "role": row.role}
