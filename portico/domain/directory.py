@@ -174,7 +174,7 @@ def read(actor: Actor, question: Question, at: Place | None = None, *, size: int
 
 
 def members(actor: Actor, question: Question) -> Rows:
-    """The members alone that a question finds, each with its grant and its picture, to be read in any order.
+    """The members alone that a question finds, each with its grant, to be read in any order.
 
     Who can do something is known to those who may see others' permissions.
     """
