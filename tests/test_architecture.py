@@ -372,7 +372,6 @@ CODES = {
     "missing_permission": {"Forbidden"},
     "name_taken": {"Refused"},
     "needs_person": {"Forbidden"},
-    "no_seat": {"Refused"},
     "no_second_factor": {"Refused"},
     "not_active": {"Refused"},
     "not_closed": {"Refused"},

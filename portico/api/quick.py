@@ -167,7 +167,7 @@ _line = Line()
 
 def fetch(sql: str, values: dict[str, Any]) -> list[Any]:
     """The rows of one statement; ConnectionError where the database is away."""
-    if connection.vendor != "postgresql":
+    if lookup.dialect() is not lookup.POSTGRESQL:
         with connection.cursor() as cursor:
             cursor.execute(sql, values)
             return [lookup.typed(row) for row in cursor.fetchall()]

@@ -197,8 +197,6 @@ def take(request: HttpRequest, org: str, workspace: str, member: str) -> None:
     actor = auth.active_in(request, org)
     place = named.workspace(actor, workspace)
     row = seated_or_known(actor, place, member)
-    if seat_of(actor, place, row) is None:
-        raise Missing
     workspaces.take_seat(actor, workspace=place, member=row, shown=shown(request, actor, place, row))
 
 

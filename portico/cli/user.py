@@ -86,22 +86,9 @@ def verify(email: Annotated[str, typer.Argument(metavar="EMAIL", help="The addre
     from portico.domain import people
 
     email = address(email, field="email")
-    user = claimant(email)
+    user = people.claimant(email)
     people.verify(operator(None), user, email)
     return told_of(user, _("%(email)s now belongs to %(person)s.") % {"email": email, "person": user.label})
-
-
-def claimant(email: str) -> "User":
-    """The one account that has this address, verified or not."""
-    from portico.domain.errors import Missing, Refused
-    from portico.domain.people import User
-
-    found = list(User.objects.filter(emailaddress__email=email).order_by("id")[:2])
-    if not found:
-        raise Missing(_("No account has the address %(email)s.") % {"email": email})
-    if len(found) > 1:
-        raise Refused("several", _("Several accounts claim %(email)s. Let its owner prove it.") % {"email": email})
-    return found[0]
 
 
 def disable(email: Annotated[str, EMAIL]) -> Done:

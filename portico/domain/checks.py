@@ -9,7 +9,6 @@ Whoever may not ask is sent the long way, where the same actor as everywhere rai
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -75,8 +74,7 @@ NO = {
 # --- Deciding ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """What the asker may learn. A member learns of themselves all, of others what their permissions show."""
 
     user_id: UUID | None

@@ -136,6 +136,16 @@ def create(email: str, name: str, password: str | None, *, verified: bool, via: 
         return user
 
 
+def claimant(address: str) -> User:
+    """The one account that has this address, verified or not."""
+    found = list(User.objects.filter(emailaddress__email=address).order_by("id")[:2])
+    if not found:
+        raise Missing(_("No account has the address %(email)s.") % {"email": address})
+    if len(found) > 1:
+        raise Refused("several", _("Several accounts claim %(email)s. Let its owner prove it.") % {"email": address})
+    return found[0]
+
+
 def verify(operator: Operator, user: User, address: str) -> None:
     """Say that an address of an account is theirs, for somebody whom no letter reaches."""
     with transaction.atomic(durable=True):

@@ -14,7 +14,7 @@ in a TOML file, which open nothing inside Portico:
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -28,16 +28,16 @@ ORGANIZATION, WORKSPACE = "organization", "workspace"
 MANAGER, MEMBER = "manager", "member"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Permission:
-    """One thing that can be allowed. Two are the same if their names are."""
+    """One thing that can be allowed. There is one object of each in a process, so they are compared as objects."""
 
     name: str
-    label: str | Promise = field(compare=False)
-    sentence: str | Promise = field(compare=False)
-    implies: frozenset["Permission"] = field(default=frozenset(), compare=False)
-    scope: str = field(default=ORGANIZATION, compare=False)
-    seats: frozenset[str] = field(default=frozenset({MANAGER}), compare=False)
+    label: str | Promise
+    sentence: str | Promise
+    implies: frozenset["Permission"] = frozenset()
+    scope: str = ORGANIZATION
+    seats: frozenset[str] = frozenset({MANAGER})
 
     def __str__(self) -> str:
         return self.name

@@ -21,7 +21,7 @@ from uuid_utils.compat import uuid7
 from . import words
 from .access import Actor, Member
 from .actions import action
-from .errors import Invalid, Refused, changed_meanwhile, ensure_current, together
+from .errors import Invalid, Missing, Refused, changed_meanwhile, ensure_current, together
 from .events import record, record_all
 from .memberships import Membership, is_self
 from .organizations import COLORS, Organization, check_color
@@ -360,7 +360,7 @@ def take_seat(
     """
     before = member.seats.filter(workspace=workspace).first()
     if before is None:
-        raise Refused("no_seat", _("%(name)s has no seat here.") % {"name": member.name})
+        raise Missing(_("%(name)s has no seat here.") % {"name": member.name})
     if shown is not None and shown != before.role:
         raise changed_meanwhile()
     before.delete()

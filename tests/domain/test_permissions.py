@@ -92,11 +92,6 @@ def test_a_name_that_is_not_in_the_catalogue_gives_nothing():
     assert catalogue().find("reports.read") is None
 
 
-def test_permissions_are_the_same_if_their_names_are():
-    assert permissions.Permission("members.view", "Otherwise", "…") == MEMBERS_VIEW
-    assert str(MEMBERS_VIEW) == "members.view"
-
-
 # --- The operator's own -----------------------------------------------------------------------------------------------
 
 

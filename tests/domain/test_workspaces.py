@@ -489,7 +489,7 @@ def test_who_has_no_seat_loses_none(dev, web, mel):
     with pytest.raises(Refused) as refusal:
         workspaces.take_seat(dev, workspace=web, member=mel.membership)
 
-    assert refusal.value.code == "no_seat"
+    assert refusal.value.code == "not_found"
 
 
 @pytest.mark.parametrize("seat", [None, "member"])

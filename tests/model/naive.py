@@ -820,7 +820,7 @@ class World:
             return no(*out)
         seats = org.workspaces[workspace].seats
         if target not in seats:
-            return no("no_seat")
+            return no("not_found")
         if shown is not None and shown != seats[target]:
             return no("changed_meanwhile")
         del seats[target]

@@ -6,7 +6,7 @@ Rows are found by their ids each time, as a page does, also those that are gone 
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from django.db import transaction
@@ -58,8 +58,8 @@ class Real:
         self.tokens: dict[int, Issued] = {}
         self.departures: dict[int, UUID] = {}
 
-    def copy(self) -> "Real":
-        other = Real(self.users)
+    def copy(self) -> Self:
+        other = type(self)(self.users)
         for name in ("organizations", "members", "offers", "workspaces", "roles", "tokens", "departures"):
             getattr(other, name).update(getattr(self, name))
         return other
