@@ -469,6 +469,7 @@ LOGGING: dict[str, Any] = {
         "portico": {"level": "INFO"},
         "portico.requests": {"level": WATCHED},
         "portico.watch": {"level": WATCHED},
+        "django.request": {"level": "ERROR"},  # a no is an answer; PORTICO_LOG=requests tells of each
     },
 }
 # The address is unique where it is verified, which allauth's own table sees to.

@@ -82,7 +82,7 @@ class Here:
         self.clock.move_to(timezone.now() + timedelta(days=days))
 
 
-Page = tuple[Member | User, str, dict[str, Any]]
+Page = tuple[Member | User | Client, str, dict[str, Any]]
 Call = tuple[Any, ...]  # who, method, path, body
 
 

@@ -721,15 +721,14 @@ def _verdict(
     seen: set[str],
     bound: "_Bound",
 ) -> Outcome:
-    grant = each.grant or terms.grant
+    grant, address = each.grant or terms.grant, each.entry.address
+    if address is None:
+        return Outcome(each.entry, INVALID, each.entry.problem, grant=grant)
     if grant is None:
         raise Invalid(_("Choose a role, or choose Custom and single permissions."), field="role")
     seats = _once_each(each.seats if each.seats is not None else terms.seats)
     result = Outcome(each.entry, INVITED, grant=grant, seats=seats)
-    address = each.entry.address
-    if address is None:
-        result.outcome, result.detail = INVALID, each.entry.problem
-    elif address in seen:
+    if address in seen:
         result.outcome, result.detail = DUPLICATE, _("%(email)s stands here twice.") % {"email": address}
     elif address in members:
         result.outcome, result.detail = ALREADY_MEMBER, _("%(email)s already belongs here.") % {"email": address}
@@ -742,8 +741,7 @@ def _verdict(
         result.outcome, result.invitation = (RENEWED, old) if old else (INVITED, None)
         if each.entry.text != address:
             result.detail = _("Written as %(email)s.") % {"email": address}
-    if address:
-        seen.add(address)
+    seen.add(address)
     return result
 
 

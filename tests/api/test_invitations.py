@@ -107,6 +107,20 @@ def test_the_bound_is_asked_of_each(ivy):
     assert outcomes(answer) == [("ann@example.org", "invited"), ("bo@example.org", "exceeds_your_authority")]
 
 
+def test_what_is_wrong_with_one_line_is_told_of_that_line_also_where_each_has_its_own_role(ada, payments):
+    workspaces.archive(ada, workspace=payments)
+    lines = [
+        {"email": "ann@example.org", "role": "developer"},
+        {"email": "bea@example.org", "role": "developer", "workspaces": [{"workspace": "payments"}]},
+        {"email": "nobody", "permissions": []},
+    ]
+
+    answer = post(program(ada), OFFERS, {"emails": lines})
+
+    assert outcomes(answer) == [("ann@example.org", "invited"), ("bea@example.org", "invalid"), ("nobody", "invalid")]
+    assert answer.json()["results"][1]["detail"] == "There is no workspace “payments” here."
+
+
 @pytest.mark.parametrize(
     ("more", "field"),
     [

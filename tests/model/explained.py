@@ -458,6 +458,14 @@ def invitation_asked(story: Story, event: Row) -> Unit:
     return unit
 
 
+def invitation_link_made(story: Story, event: Row) -> Unit:
+    unit = ("Invitation", event["subject_id"], "hand_number")
+    old, new = story.moved(unit)
+    story.ensure(new == old + 1, f"From link {old} to {new}")
+    story.agree(event, number=new)
+    return unit
+
+
 def role_added(story: Story, event: Row) -> Unit:
     unit = ("Role", event["subject_id"], CAME)
     _old, new = story.moved(unit)
@@ -694,6 +702,7 @@ EVENTS: dict[str, Callable[[Story, Row], Unit]] = {
     "invitation.declined": closed("declined"),
     "invitation.accepted": invitation_accepted,
     "invitation.asked": invitation_asked,
+    "invitation.link_made": invitation_link_made,
     "role.added": role_added,
     "role.changed": role_changed,
     "role.deleted": role_deleted,

@@ -57,6 +57,7 @@ PROOF_LASTS = timedelta(minutes=15)
 
 TAX_IDS = {"DE": {"DE136695976"}, "US": {"91-1144442"}}  # some good ones of some countries
 
+NOBODY_ASKS = frozenset({"unauthenticated", "not_found"})
 DONE = frozenset({"done"})
 INVITED = frozenset({"invited"})
 RENEWED = frozenset({"renewed"})
@@ -75,6 +76,7 @@ class Actor:
 
 
 OPERATOR = Actor("")
+SOMEBODY_WITH_A_HANDED_LINK = "?"  # who has shown nothing
 
 
 @dataclass
@@ -138,6 +140,7 @@ class Invitation:
     membership_ends: datetime | None = None
     state: str = "pending"
     number: int = 0
+    links: int = 0  # made to hand over
     became: int | None = None
     asked: datetime | None = None
 
@@ -1295,6 +1298,50 @@ class World:
             return frozenset({"invitation_closed"})
         return DONE if self.covers(org, actor, offer.grant) else frozenset({"exceeds_your_authority"})
 
+    def make_link(self, org: Organization, actor: Actor, target: int, shown: int | None = None) -> Outcome:
+        """To hand over: what resending needs, but no letter leaves."""
+        if out := self.lacks(org, actor, MANAGE_MEMBERS, there=target in org.invitations):
+            return no(*out)
+        offer = org.invitations[target]
+        reasons = {
+            "changed_meanwhile": self.is_old(org, [target], shown),
+            "invitation_closed": offer.state != "pending" or self.expired(offer),
+            "exceeds_your_authority": not self.covers(org, actor, offer.grant)
+            or not self.could_send(org, actor, offer),
+            "membership_over": self.is_past(offer.membership_ends),
+        }
+        if any(reasons.values()):
+            return no(*true_of(reasons))
+        if offer.grant == ADMINISTRATOR and self.is_unproven(actor):
+            return no("prove_again")
+        offer.links += 1
+        return self.settled(org, Outcome())
+
+    # ── Checking ─────────────────────────────────────────────────────────────
+
+    def checked(
+        self, org: Organization, asker: Actor, person: str, permission: str, place: str | None
+    ) -> tuple[bool | None, str | None]:
+        """Whether somebody may do something, or why whoever asks may not ask."""
+        if out := self.keeps_out(org, asker):  # of themselves, a member hears that they may do nothing
+            [code] = out
+            return (False, None) if person == asker.person and code not in NOBODY_ASKS else (None, code)
+        if person != asker.person and VIEW_MEMBERS not in self.held(org, asker):
+            return None, "missing_permission"
+        if permission in OF_WORKSPACES and place is None:
+            return False, None
+        if person in self.locked_out or (place is not None and not self.is_shown(org, asker, person, place)):
+            return False, None
+        return permission in self.held(org, Actor(person), place), None
+
+    def is_shown(self, org: Organization, asker: Actor, person: str, place: str) -> bool:
+        """Of a workspace that one may not look into one learns only where one sits oneself."""
+        token = org.tokens[asker.token or 0]
+        if token.member is None:
+            return VIEW_WORKSPACES in self.held(org, asker)
+        sits = token.member in org.workspaces[place].seats
+        return (sits and person == asker.person) or VIEW_WORKSPACE in self.held(org, asker, place)
+
     # ── Pages ────────────────────────────────────────────────────────────────
 
     def status(self, org: Organization, person: str) -> int:
@@ -1369,7 +1416,7 @@ class World:
     def unanswerable(self, offer: Invitation, person: str | None) -> Codes:
         return true_of(
             {
-                "wrong_account": person is not None and offer.address not in self.addresses[person],
+                "wrong_account": person is not None and offer.address not in self.addresses.get(person, ()),
                 "invitation_closed": offer.state != "pending",
             }
         )

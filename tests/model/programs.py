@@ -4,7 +4,8 @@ What it has none for (taking offers over, what a page showed of a seat, things t
 token asks of the command itself, as before.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,10 +14,11 @@ from django.test import Client
 
 from portico.domain import workspaces
 from portico.domain.access import Actor
-from portico.domain.errors import Refusal
+from portico.domain.errors import Refusal, Refused
 from portico.domain.invitations import Invitation, Outcome
-from portico.domain.memberships import Result
+from portico.domain.memberships import Membership, Result
 from portico.domain.roles import Role
+from portico.domain.tokens import Issued, Token
 from portico.domain.workspaces import Workspace
 
 from . import naive
@@ -60,12 +62,18 @@ class Programs(Real):
     ) -> Any:
         assert actor.token is not None
         type(self).calls += 1
-        headers = {"Authorization": f"Bearer {self.tokens[actor.token].secret}"}
+        token = self.tokens[actor.token]
+        headers = {"Authorization": f"Bearer {token.secret}"}
         if shown is not None:
-            headers["If-Match"] = f'"{shown}"'
+            headers["If-Match"] = f'"{shown}-{0:016x}"'
         given: dict[str, Any] = {} if method == "get" else {"data": body or {}, "content_type": "application/json"}
         address = f"/api/v1/organizations/{self.organizations[org]}{path}"
-        return getattr(Client(), method)(address, headers=headers, **given)
+        with unseen(Token.objects.filter(pk=token.token.pk), "last_used_at"), unseen(self.holder(token), "active_at"):
+            return getattr(Client(), method)(address, headers=headers, **given)
+
+    def holder(self, issued: Issued) -> Any:
+        """Nobody, of an organization's own token."""
+        return Membership.objects.filter(tokens=issued.token)
 
     # ── What a body can name ─────────────────────────────────────────────────
 
@@ -74,7 +82,7 @@ class Programs(Real):
         if not isinstance(grant, str):
             return True
         here = Role.objects.filter(organization=self.organizations[org], slug__isnull=False)
-        return here.filter(pk=self.roles.get((org, grant))).exists()
+        return self.roles.get((org, grant)) in here.values_list("pk", flat=True)
 
     def can_name_seats(self, org: str, actor: naive.Actor, lines: list[naive.Line]) -> bool:
         named = {self.workspaces[key] for line in lines for key, _seat in line.seats}
@@ -84,7 +92,7 @@ class Programs(Real):
             asking: Actor = self.reader(org, actor)
         except Refusal:
             return False
-        return named <= set(workspaces.visible_to(asking).values_list("pk", flat=True))
+        return named <= set(workspaces.visible_to(asking).filter(archived_at__isnull=True).values_list("pk", flat=True))
 
     def in_words(self, org: str, grant: naive.Grant | None) -> dict[str, Any]:
         if grant is None:
@@ -96,7 +104,7 @@ class Programs(Real):
     def create_workspace(self, org: str, actor: naive.Actor, name: str) -> Workspace:
         if not self.asks(actor):
             return super().create_workspace(org, actor, name)
-        return Workspace(id=self.ask(org, actor, "post", "/workspaces", {"name": name}, seen=())["id"])
+        return Workspace(id=UUID(self.ask(org, actor, "post", "/workspaces", {"name": name}, seen=())["id"]))
 
     def change_workspace(
         self, org: str, actor: naive.Actor, key: str, name: str | None, slug: str | None, shown: int | None
@@ -157,7 +165,7 @@ class Programs(Real):
         if not self.asks(actor):
             return super().add_role(org, actor, name, permissions)
         body = {"name": name, "permissions": sorted(permissions)}
-        return Role(id=self.ask(org, actor, "post", "/roles", body, seen=())["id"])
+        return Role(id=UUID(self.ask(org, actor, "post", "/roles", body, seen=())["id"]))
 
     def change_role(
         self,
@@ -225,7 +233,7 @@ class Programs(Real):
     def many(self, org: str, actor: naive.Actor, path: str, body: dict[str, Any]) -> list[Result]:
         results = self.ask(org, actor, "post", f"{path}/batch", body, seen=())["results"]
         told = [(each["outcome"], each["detail"]) for each in results]
-        return [Result(None, Refusal(outcome, why) if why else None) for outcome, why in told]
+        return [Result(None, Refused(outcome, why) if why else None) for outcome, why in told]
 
     def ids(self, known: dict[int, UUID], targets: list[int]) -> list[str]:
         return [str(known[target]) for target in targets]
@@ -240,7 +248,7 @@ class Programs(Real):
         self, org: str, actor: naive.Actor, lines: list[naive.Line], *, days: int, until: datetime | None, dry: bool
     ) -> list[Outcome]:
         named = all(self.can_name(org, line.grant) for line in lines)
-        if not self.asks(actor, not named, not self.can_name_seats(org, actor, lines)):
+        if not self.asks(actor, not named) or not self.can_name_seats(org, actor, lines):
             return super().send(org, actor, lines, days=days, until=until, dry=dry)
         body = {
             "emails": [self.addressed(org, line) for line in lines],
@@ -256,7 +264,7 @@ class Programs(Real):
         return {"email": line.address, "workspaces": seats} | self.in_words(org, line.grant)
 
     def outcome(self, told: dict[str, Any]) -> Outcome:
-        offer = Invitation(id=told["invitation"]["id"]) if told["invitation"] else None
+        offer = Invitation(id=UUID(told["invitation"]["id"])) if told["invitation"] else None
         return Outcome(None, told["outcome"], invitation=offer)  # type: ignore[arg-type]  # what was typed is not told
 
     def resend(
@@ -282,6 +290,19 @@ class Programs(Real):
             return super().revoke(org, actor, targets, shown)
         return self.many(org, actor, "/invitations", {"invitations": self.ids(self.offers, targets), "do": "revoke"})
 
+    def make_link(self, org: str, actor: naive.Actor, target: int, shown: int | None) -> None:
+        if not self.asks(actor, shown is not None):
+            return super().make_link(org, actor, target, shown)
+        path = f"/invitations/{self.offers[target]}"
+        return self.ask(org, actor, "post", f"{path}/link", seen=[path])
+
+    # ── Checking ─────────────────────────────────────────────────────────────
+
+    def check(self, org: str, asker: naive.Actor, person: str, permission: str, place: str | None) -> bool:
+        body = {"user": str(self.users[person].pk), "permission": permission}
+        body |= {} if place is None else {"workspace": str(self.workspaces[place])}
+        return bool(self.ask(org, asker, "post", "/check", body, seen=())["allowed"])
+
     # ── The organization ─────────────────────────────────────────────────────
 
     def change_organization(
@@ -296,6 +317,14 @@ class Programs(Real):
         if not self.asks(actor):
             return super().bill(org, actor, details, shown)
         return self.ask(org, actor, "put", "/billing", details, shown=shown)
+
+
+@contextmanager
+def unseen(rows: Any, column: str) -> Iterator[None]:
+    """Put back what a door notes of who asks: it is no part of the story."""
+    before = rows.values_list(column, flat=True).first()
+    yield
+    rows.update(**{column: before})
 
 
 def at(moment: datetime | None) -> str | None:

@@ -91,8 +91,8 @@ class Real:
         return tokens.authenticate(self.tokens[actor.token].secret, cast.VIA, timezone.now())
 
     def person(self, name: str | None, offer: Invitation) -> Any:
-        if name is None:
-            return Bearer(organization=offer.organization, via=cast.VIA)
+        if name in {None, naive.SOMEBODY_WITH_A_HANDED_LINK}:
+            return Bearer(organization=offer.organization, via=cast.VIA, proves=name is None)
         return Person(organization=offer.organization, via=cast.VIA, user=self.users[name])
 
     def permissions(self, names: Iterable[str]) -> Permissions:
@@ -349,6 +349,9 @@ class Real:
         offers = [self.offer(target) for target in targets]
         return invitations.revoke(self.actor(org, actor), invitations=offers, shown=shown)
 
+    def make_link(self, org: str, actor: naive.Actor, target: int, shown: int | None) -> None:
+        invitations.make_link(self.actor(org, actor), invitation=self.offer(target), shown=shown)
+
     def accept(self, person: str, target: int) -> Membership:
         offer = self.offer(target)
         return invitations.accept(self.person(person, offer), offer).membership
@@ -475,6 +478,7 @@ class Rows:
             {self.places[seat["workspace_id"]]: seat["role"] for seat in seats},
             row["state"],
             row["number"],
+            row["hand_number"],
             row["expires_at"],
             row["member_until"],
             row["asked_at"],

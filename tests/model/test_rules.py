@@ -32,7 +32,9 @@ from .naive import (
     MANAGE_ORGANIZATION,
     MANAGE_WORKSPACE,
     OF_ORGANIZATIONS,
+    OF_WORKSPACES,
     OPERATOR,
+    SOMEBODY_WITH_A_HANDED_LINK,
     VIEW_MEMBERS,
     VIEW_WORKSPACES,
     Actor,
@@ -42,7 +44,7 @@ from .naive import (
     World,
 )
 from .programs import UNSEEN, Programs
-from .real import Browser, Real, Rows
+from .real import Browser, Rows
 
 START = datetime(2030, 1, 7, 9, tzinfo=UTC)
 ON_THE_FIRST_DAY, PER_DAY = 7, 9  # letters; few, so that the limits are met
@@ -94,6 +96,8 @@ HOW_OFTEN = {
     "give_seat": 4,
     "wait": 4,
     "revoke": 2,
+    "make_link": 3,
+    "check": 5,
     "take_seat": 2,
     "create_workspace": 2,
     "change_workspace": 1,
@@ -130,7 +134,7 @@ T = TypeVar("T")
 
 
 class Story(RuleBasedStateMachine):
-    scene: tuple[World, Real]
+    scene: tuple[World, Programs]
     chance: Random  # draws what a step is about, so that each number is another step
 
     def __init__(self) -> None:
@@ -690,6 +694,13 @@ class Story(RuleBasedStateMachine):
         expected = self.world.revoke(org, actor, targets, shown)
         self.rows(expected, self.both(expected, lambda: self.real.revoke(org.key, actor, targets, shown)))
 
+    def make_link(self) -> None:
+        org = self.somewhere()
+        actor, target = self.somebody(org, MANAGE_MEMBERS), self.offer(org)
+        shown = self.pick("shown", [None], [1, 2], often=4)
+        expected = self.world.make_link(org, actor, target, shown)
+        self.both(expected, lambda: self.real.make_link(org.key, actor, target, shown))
+
     def intrigue(self) -> None:
         """Somebody offers membership, something befalls them, and the invited may try to accept."""
         org = self.somewhere()
@@ -754,15 +765,15 @@ class Story(RuleBasedStateMachine):
         self.real.members.update((key, member.pk) for key in expected.made)
 
     def decline(self) -> None:
-        """By who was invited, or by whoever holds the link."""
+        """By who was invited, or by whoever holds a link."""
         org, person, target = self.answering()
-        who = self.perhaps("signed in", person, often=1)
+        who = self.pick("who", [person, None], [SOMEBODY_WITH_A_HANDED_LINK], often=4)
         expected = self.world.decline(org, who, target)
         self.both(expected, lambda: self.real.decline(who, target))
 
     def ask_again(self) -> None:
         org, person, target = self.answering()
-        who = self.perhaps("signed in", person, often=1)
+        who = self.pick("who", [person, None], [SOMEBODY_WITH_A_HANDED_LINK], often=4)
         expected = self.world.ask_again(org, who, target)
         self.both(expected, lambda: self.real.ask_again(who, target))
 
@@ -800,6 +811,18 @@ class Story(RuleBasedStateMachine):
     def visit_offer(self, org: naive.Organization, person: str, seen: Browser) -> None:
         target = self.pick("invitation", list(org.invitations), list(self.real.offers))
         assert seen.open(f"users/{self.real.offers[target]}") == self.world.shows_offer(org, person, target)
+
+    def check(self) -> None:
+        """A program asks what somebody may do: it hears what the model says, and nothing changes."""
+        org = self.somewhere()
+        every = [key for key, issued in self.real.tokens.items() if self.is_of(org, issued.token.organization_id)]
+        token = self.pick("token", every)
+        asker, person = Actor(self.world.holders[token], token), self.pick("person", EVERYBODY)
+        permission = self.pick("permission", sorted(OF_ORGANIZATIONS | OF_WORKSPACES))
+        place = self.pick("workspace", [None, *org.workspaces])
+        allowed, code = attempt(lambda: self.real.check(org.key, asker, person, permission, place))
+        assert (allowed, code) == self.world.checked(org, asker, person, permission, place)
+        assert not difference(self.last, snapshot())
 
     # --- The clock, and the operator's hand --------------------------------------------------------------------------
 
@@ -938,6 +961,7 @@ def told(org: naive.Organization, offer: naive.Invitation) -> tuple[Any, ...]:
         offer.seats,
         offer.state,
         offer.number,
+        offer.links,
         offer.expires,
         offer.membership_ends,
         offer.asked,
@@ -993,3 +1017,4 @@ def test_code_and_model_agree(settings: Any, operators_permissions: Callable[[st
     beginning.finish()
     story = type("Rules", (Story,), {"scene": (beginning.world, beginning.real)})
     run_state_machine_as_test(story, settings=HOW_MUCH)
+    assert Programs.calls > HOW_MUCH.max_examples, "Programs have hardly asked anything"
