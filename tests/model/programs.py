@@ -82,7 +82,8 @@ class Programs(Real):
         if not isinstance(grant, str):
             return True
         here = Role.objects.filter(organization=self.organizations[org], slug__isnull=False)
-        return self.roles.get((org, grant)) in here.values_list("pk", flat=True)
+        pk = self.roles.get((org, grant))
+        return pk is not None and here.filter(pk=pk).exists()
 
     def can_name_seats(self, org: str, actor: naive.Actor, lines: list[naive.Line]) -> bool:
         named = {self.workspaces[key] for line in lines for key, _seat in line.seats}
