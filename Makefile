@@ -3,7 +3,8 @@
 BIN := .venv/bin
 # One process for each core, each with a database of its own; who is done takes over from the others.
 SPREAD := -n auto --dist worksteal
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
+# Python compiles what is imported, when it is; to compile all that could be would take a quarter of the installing.
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-compile
 
 export DJANGO_SETTINGS_MODULE := portico.settings
 

@@ -2,7 +2,8 @@
 
 The floor is a bare WSGI function that runs the product's own statement (FLOOR names its file). Both run under the same
 server with one process and four threads, on one PostgreSQL, and take turns within a round, asked by the same clients.
-Half of the answers are no. Needs PostgreSQL: `python -m tests.postgres -- python -m bench checking`.
+Half of the answers are no. Then the same at ten times as many memberships against a thousand, of which a copy is kept.
+Needs PostgreSQL 18: `python -m tests.postgres -- python -m bench checking`.
 """
 
 import json
@@ -18,15 +19,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 
+import psycopg
 from django.conf import settings
 from django.db import connection
-from django.utils import timezone
-from uuid_utils.compat import uuid7
+from django.db.models import Model
 
 from bench.measure import ROUNDS, Figures, row, table, verdict
 from portico.domain import lookup, roles, tokens
@@ -36,11 +36,12 @@ from portico.domain.organizations import Organization, OwnedSlug
 from portico.domain.people import User
 from portico.domain.workspaces import Seat, Workspace
 
-MEMBERSHIPS = int(os.environ.get("BENCH_MEMBERSHIPS", "500000"))
+FEW, MEMBERSHIPS = 1_000, int(os.environ.get("BENCH_MEMBERSHIPS", "500000"))
+GROWN = MEMBERSHIPS * 10
 IN_EACH = 100  # members of an organization
 CLIENTS, SECONDS, QUESTIONS = 16, 5, 100_000
-AT_LEAST, MANY_AT_MOST = 0.8, 100
-CHUNK = 5_000
+AT_LEAST, MANY_AT_MOST, GROWN_AT_MOST = 0.8, 100, 1.25
+PRODUCT = "portico.wsgi:application"
 LUA = """
 local asked, count = {}, 0
 for org in io.lines("%(asked)s") do asked[#asked + 1] = org end
@@ -58,10 +59,10 @@ PERMISSIONS = ("members.view", "workspaces.create", "billing.manage", "workspace
 
 @dataclass
 class World:
-    """Everybody who can be asked about, and the operator's token, which asks."""
+    """Who can be asked about, drawn from everybody, and the operator's token, which asks."""
 
     secret: str
-    rows: list[tuple[str, str, str]] = field(default_factory=list)  # organization, person, workspace
+    rows: list[tuple[str, str, str]]  # organization, person, workspace
 
     def question(self) -> tuple[str, bytes]:
         org, person, workspace = random.choice(self.rows)
@@ -74,12 +75,31 @@ def run() -> None:
         row("check: needs PostgreSQL and wrk (apt-get install wrk); bench/checking.py says how to run it")
         return
     floor = Path(os.environ.get("FLOOR", "../shared/floor/bare_wsgi.py")).resolve()
-    world = populated(MEMBERSHIPS)
-    with serving("portico.wsgi:application", {}) as product, serving(*bare(floor)) as bare_floor:
-        table("check", "product", "floor", "ratio", "bound")
-        with tempfile.TemporaryDirectory() as folder:
+    operator = Operator(organization=None, via=Via(door="bench"))  # type: ignore[arg-type]
+    secret = tokens.issue_for_all(operator, name="Bench").secret
+    small = World(secret, populated(FEW))
+    with copied() as of_the_small, tempfile.TemporaryDirectory() as folder:
+        world = World(secret, populated(MEMBERSHIPS))
+        with serving(PRODUCT, {}) as product, serving(*bare(floor)) as bare_floor:
+            table("check", "product", "floor", "ratio", "bound")
             compare(world, product, bare_floor, Path(folder))
-        many(world, product)
+            many(world, product)
+        grown = World(secret, populated(GROWN))
+        with serving(PRODUCT, {}) as product, serving(PRODUCT, of_the_small) as beside:
+            compare_sizes(grown, product, small, beside, Path(folder))
+
+
+@contextmanager
+def copied() -> Iterator[dict[str, str]]:
+    """A copy of the database as it is now, and the environment of a server on it."""
+    url = os.environ["PORTICO_DATABASE_URL"]
+    here, there = connection.settings_dict["NAME"], "bench_small"
+    connection.close()
+    with psycopg.connect(url.replace(f"/{here}", "/template1"), autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE IF EXISTS {there} WITH (FORCE)")
+        admin.execute(f"CREATE DATABASE {there} TEMPLATE {here}")
+        yield {"PORTICO_DATABASE_URL": url.replace(f"/{here}", f"/{there}")}
+        admin.execute(f"DROP DATABASE {there} WITH (FORCE)")
 
 
 def bare(floor: Path) -> tuple[str, dict[str, str]]:
@@ -158,6 +178,15 @@ def compare(world: World, product: int, floor: int, folder: Path) -> None:
     row("share of yes", f"{share_of_yes(world, product):.2f}", "–", "–", "–")
 
 
+def compare_sizes(grown: World, product: int, small: World, beside: int, folder: Path) -> None:
+    """The product on many memberships against itself on few, in turn: what one request takes longer."""
+    rounds = [(load(grown, product, folder), load(small, beside, folder)) for _round in range(ROUNDS + 1)][1:]
+    ratio = Figures(tuple(few[0] / lots[0] for lots, few in rounds))
+    lots, few = (Figures(tuple(each[side][0] for each in rounds)) for side in (0, 1))
+    name = f"requests/s, {GROWN:,} memberships | {lots} | {FEW:,}: {few}"
+    row(name, ratio, verdict(ratio.median, GROWN_AT_MOST))
+
+
 def many(world: World, port: int) -> None:
     """A thousand different questions in one call, against one question, each alone on an idle connection."""
     ratios = []
@@ -173,12 +202,12 @@ def many(world: World, port: int) -> None:
 
     for _round in range(ROUNDS + 1):
         org = random.choice(world.rows)[0]
-        here = [each for each in world.rows if each[0] == org]
+        people = Membership.objects.filter(organization__slug=org).values_list("user_id", flat=True)
         asked = [
-            {"user": person, "permission": permission, "workspace": place}
-            for _org, person, place in here
+            {"user": str(person), "permission": permission, "workspace": place}
+            for person in people
             for permission in PERMISSIONS
-            for place in (place, None)
+            for place in ("atlas", None)
         ][:1000]
         random.shuffle(asked)
         one = statistics.median(timed(org, json.dumps(random.choice(asked)).encode()) for _ in range(50))
@@ -188,42 +217,78 @@ def many(world: World, port: int) -> None:
     row(f"{len(asked):,} questions in one call / one question", "–", "–", found, verdict(found.median, MANY_AT_MOST))
 
 
-def populated(count: int) -> World:
-    """Organizations of a hundred members each, with a workspace that half of them sit in; written in bulk."""
-    now = timezone.now()
-    operator = Operator(organization=None, via=Via(door="bench"))  # type: ignore[arg-type]
-    world = World(tokens.issue_for_all(operator, name="Bench").secret)
-    for start in range(0, count // IN_EACH, CHUNK // IN_EACH):
-        batch(world, min(CHUNK // IN_EACH, count // IN_EACH - start), now)
+# --- Everybody -----------------------------------------------------------------------------------------------------
+
+
+def populated(count: int) -> list[tuple[str, str, str]]:
+    """Grow to so many memberships; some of them at random, and where they belong.
+
+    Organizations of a hundred members each, half of them Developers, with a workspace that half of them sit in. Some
+    are suspended, some past their end. Written by the database itself, which takes a twentieth of the time.
+    """
+    more = (count - Membership.objects.count()) // IN_EACH
     with connection.cursor() as cursor:
+        cursor.execute(BELONGING, [more, IN_EACH])
+        for model, source, columns in TABLES:
+            fill(model, source, columns)
+        cursor.execute("DROP TABLE new_member; DROP TABLE new_place")
         cursor.execute("VACUUM ANALYZE")
-    return world
+    drawn = Membership.objects.order_by("?").values_list("organization__slug", "user_id")[: 3 * QUESTIONS]
+    return [(slug, str(person), "atlas") for slug, person in drawn]
 
 
-def batch(world: World, organizations: int, now: object) -> None:
-    places = [Organization(id=uuid7(), slug=f"org-{uuid7().hex[-12:]}-{n}", name="Bench") for n in range(organizations)]
-    Organization.objects.bulk_create(places)
-    OwnedSlug.objects.bulk_create(OwnedSlug(slug=each.slug, owner_id=each.pk) for each in places)
-    users, members, seats, sets, atlases = [], [], [], [], []
-    for place in places:
-        mine = [
-            roles.Role(organization=place, slug=slug, names=names, fingerprint=slug)
-            for slug, names in (("developer", ["members.view", "workspaces.create"]), ("contributor", ["members.view"]))
-        ]
-        sets += mine
-        atlas = Workspace(organization=place, name="Atlas", slug="atlas")
-        atlases.append(atlas)
-        for number in range(IN_EACH):
-            user = User(id=uuid7(), email=f"{uuid7().hex}@example.org", name="Bench")
-            member = Membership(organization=place, user=user, grant=mine[number % 2])
-            member.known_as("Bench", user.email)
-            member.suspended_at = now if number % 25 == 7 else None  # type: ignore[assignment]
-            member.expires_at = now + timedelta(days=number - 10) if number % 25 == 9 else None  # type: ignore[operator]
-            users.append(user)
-            members.append(member)
-            if number % 2:
-                seat = "manager" if number % 4 == 1 else "member"
-                seats.append(Seat(organization=place, workspace=atlas, membership=member, role=seat))
-            world.rows.append((place.slug, str(user.pk), "atlas"))
-    for model, rows in ((roles.Role, sets), (Workspace, atlases), (User, users), (Membership, members), (Seat, seats)):
-        model._default_manager.bulk_create(rows)  # type: ignore[attr-defined]
+BELONGING = """
+CREATE TEMP TABLE new_place AS SELECT uuidv7() AS id, uuidv7() AS atlas, uuidv7() AS developer, uuidv7() AS contributor,
+    'org-' || encode(sha256(random()::text::bytea), 'hex')::varchar(30) AS slug FROM generate_series(1, %s);
+CREATE TEMP TABLE new_member AS SELECT place.*, n, uuidv7() AS person, uuidv7() AS membership
+    FROM new_place place CROSS JOIN generate_series(0, %s - 1) AS n
+"""
+ROLE = {"id": "{0}", "organization_id": "id", "slug": "'{0}'", "fingerprint": "'{0}'"}
+TABLES: list[tuple[Model, str, dict[str, str]]] = [
+    (Organization(name="Bench"), "new_place", {"id": "id", "slug": "slug"}),
+    (OwnedSlug(), "new_place", {"slug": "slug", "owner_id": "id"}),
+    *(
+        (roles.Role(names=names), "new_place", {name: sql.format(role) for name, sql in ROLE.items()})
+        for role, names in (("developer", ["members.view", "workspaces.create"]), ("contributor", ["members.view"]))
+    ),
+    (Workspace(name="Atlas", slug="atlas"), "new_place", {"id": "atlas", "organization_id": "id"}),
+    (User(name="Bench"), "new_member", {"id": "person", "email": "person || '@example.org'"}),
+    (
+        Membership(name="Bench", sort_name="bench", search=" bench"),
+        "new_member",
+        {
+            "id": "membership",
+            "organization_id": "id",
+            "user_id": "person",
+            "grant_id": "CASE n %% 2 WHEN 0 THEN developer ELSE contributor END",
+            "address": "person || '@example.org'",
+            "suspended_at": "CASE n %% 25 WHEN 7 THEN now() END",
+            "expires_at": "CASE n %% 25 WHEN 9 THEN now() + (n - 10) * interval '1 day' END",
+        },
+    ),
+    (
+        Seat(),
+        "new_member WHERE n %% 2 = 1",
+        {
+            "id": "uuidv7()",
+            "organization_id": "id",
+            "workspace_id": "atlas",
+            "membership_id": "membership",
+            "role": "CASE n %% 4 WHEN 1 THEN 'manager' ELSE 'member' END",
+        },
+    ),
+]
+
+
+def fill(like: Model, source: str, columns: dict[str, str]) -> None:
+    """A row like this for each of the source; what differs is said in SQL."""
+    fields = like._meta.concrete_fields
+    names = ", ".join(field.column for field in fields)
+    said = ", ".join(columns.get(field.attname, "%s") for field in fields)
+    same = [
+        field.get_db_prep_save(getattr(like, field.attname), connection)
+        for field in fields
+        if field.attname not in columns
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {like._meta.db_table} ({names}) SELECT {said} FROM {source}", same)

@@ -2,16 +2,20 @@
 
 import csv
 import json
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from django.db import OperationalError
 from django.utils import timezone
 from typer.testing import Result
 
+from portico import schema
 from portico.cli import doctor, invite
 from portico.cli.problems import Exit
 from portico.domain import accounts, invitations, organizations, tokens
@@ -99,6 +103,7 @@ def test_an_account_is_deleted_once_it_is_confirmed(portico: Portico, ada, mel) 
     assert portico("user", "delete", "mel@example.org", "--yes").exit_code == 0
     assert not User.objects.filter(name="Mel").exists()
     assert not Membership.objects.filter(name="Mel").exists()
+    assert by_the_operator("account.closed")
     assert refused(portico("user", "delete", "ada@example.org", "--yes", "--json")) == (1, "last_administrator")
 
 
@@ -108,6 +113,7 @@ def test_a_lost_second_factor_is_taken_off(portico: Portico, mel) -> None:
     assert portico("user", "reset-second-factor", "mel@example.org").exit_code == 0
 
     assert not Authenticator.objects.exists()
+    assert by_the_operator("account.second_factor_reset")
     assert Letter.objects.filter(kind="account/second_factor_reset").exists()
     assert refused(portico("user", "reset-second-factor", "mel@example.org", "--json")) == (1, "no_second_factor")
 
@@ -132,6 +138,7 @@ def test_a_closed_organization_is_opened_again(portico: Portico, ada) -> None:
 
     assert portico("organization", "restore", "acme").exit_code == 0
     assert Organization.objects.get().closed_at is None
+    assert by_the_operator("organization.restored")
 
 
 def test_members_are_listed_and_removed(portico: Portico, ada, mel) -> None:
@@ -174,6 +181,7 @@ def test_addresses_and_a_file_are_invited_with_a_result_for_each(portico: Portic
         "bo@example.org": "contributor",
     }
     assert all(offer.by_operator and offer.sponsor is None for offer in Invitation.objects.all())
+    assert by_the_operator("invitation.sent")
 
 
 def test_a_dry_run_invites_nobody_and_says_who_would_not_be(portico: Portico, ada, mel) -> None:
@@ -252,6 +260,8 @@ def test_a_service_token_is_made_listed_and_revoked(portico: Portico, ada, where
     assert "secret" not in listed
     assert portico("token", "revoke", made["id"], *where).exit_code == 0
     assert not Token.objects.exists()
+    assert by_the_operator("token.issued")
+    assert by_the_operator("token.revoked")
     assert refused(portico("token", "revoke", made["id"], *where, "--json")) == (1, "not_found")
     assert refused(portico("token", "revoke", "nonsense", *where, "--json")) == (1, "not_found")
 
@@ -317,6 +327,65 @@ def test_the_doctor_finds_a_mail_server_that_is_away(settings, db) -> None:
 
     assert not finding.ok
     assert finding.do
+
+
+def test_the_doctor_finds_a_database_that_is_away_and_looks_at_the_rest(monkeypatch, settings, db) -> None:
+    def database() -> Iterator[doctor.Finding]:
+        raise OperationalError("connection refused\nIs the server running?")
+
+    monkeypatch.setattr(doctor, "CHECKS", [database, doctor.proxy])
+
+    told = doctor.doctor()
+
+    away, proxies = told.facts["findings"]
+    assert (told.exit, away["ok"], away["says"], proxies["ok"]) == (Exit.REFUSED, False, "connection refused", True)
+    assert "PORTICO_DATABASE_URL" in away["do"]
+
+
+def test_the_doctor_finds_migrations_that_wait(monkeypatch) -> None:
+    monkeypatch.setattr(schema, "waiting", lambda: ["portico.9999"])
+
+    [finding] = doctor.migrations()
+
+    assert (finding.ok, finding.do) == (False, "Run: portico migrate")
+
+
+@pytest.mark.postgres
+def test_the_doctor_finds_clocks_that_are_apart(time_machine, db) -> None:
+    assert [each.ok for each in doctor.clock()] == [True]
+    time_machine.move_to(timezone.now() + 2 * doctor.DRIFT)
+
+    [finding] = doctor.clock()
+
+    assert not finding.ok
+    assert "NTP" in finding.do
+
+
+def test_the_doctor_finds_a_key_that_others_can_read(settings, tmp_path: Path) -> None:
+    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"data": tmp_path, "secret_key": None})
+    key = tmp_path / "secret.key"
+    key.write_text("x")
+    key.chmod(0o600)
+    assert [each.ok for each in doctor.key()] == [True]
+    key.chmod(0o640)
+
+    [finding] = doctor.key()
+
+    assert (finding.ok, finding.do) == (False, f"Others can read it. Run: chmod 600 {key}")
+
+
+def test_a_file_of_permissions_that_is_wrong_is_told_with_its_line_by_the_doctor_as_by_all(environment, tmp_path):
+    """It decides what is allowed, so nothing runs without it: no command, and no server."""
+    file = tmp_path / "permissions.toml"
+    file.write_text('[[permission]]\nname = "reports"\n')
+    command = [sys.executable, "-m", "portico.cli", "doctor", "--json"]
+
+    told = subprocess.run(
+        command, env=environment | {"PORTICO_PERMISSIONS": str(file)}, capture_output=True, text=True, check=False
+    )
+
+    assert told.returncode == Exit.SETTINGS
+    assert f"{file}, line 1:" in json.loads(told.stdout)["detail"]
 
 
 def test_the_doctor_finds_half_a_production(settings) -> None:

@@ -158,8 +158,9 @@ def test_a_link_with_an_older_number_says_when_the_newer_letter_was_sent(client,
     assert client.get(link_of(offer)).status_code == 303
 
 
-def test_a_link_stands_in_no_log(client, offer, capsys):
+def test_a_link_stands_in_no_log(client, offer, capsys, caplog):
     logger = logging.getLogger("django.request")
+    caplog.set_level(logging.WARNING, logger.name)  # it is silent on what was refused, and tells of faults like this
     with handler_of_production(logger):
         client.post(link_of(offer))
 
