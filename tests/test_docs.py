@@ -11,6 +11,7 @@ from django.test import Client
 
 from docs import permissions
 from portico.domain import tokens
+from tests import cast
 
 HERE = Path(__file__).parent.parent
 PAGES = [*HERE.glob("*.md"), *HERE.glob("docs/*.md")]
@@ -70,7 +71,8 @@ def run(command: str, known: dict[str, str]) -> Any:
 @pytest.mark.parametrize("command", EXAMPLES)
 def test_every_example_of_the_guide_does_what_it_says(command, ada, mel, payments):
     secret = tokens.issue(ada, name="Guide").secret
-    known = {"$PORTICO": "", "$TOKEN": secret, "$MEMBER": str(mel.membership.pk)}
+    offer = cast.invited(ada, "waiting@example.org", grant=cast.role(ada.organization, "developer"))
+    known = {"$PORTICO": "", "$TOKEN": secret, "$MEMBER": str(mel.membership.pk), "$INVITATION": str(offer.pk)}
 
     answer = run(command, known)
 

@@ -244,7 +244,7 @@ def the_last_administrator_is_removed(here: Here) -> Asked:
     ada = here.ada.membership.pk
     return Asked(
         (here.ada, f"/o/acme/users/{ada}/remove", {"confirmed": "yes"}),
-        (here.ada, "delete", f"/organizations/acme/members/{ada}", {}),
+        (signed_in(here.ada), "delete", f"/organizations/acme/members/{ada}", {}),
         ("member", "remove", "--organization", "acme", "--member", "ada@example.org"),
     )
 

@@ -170,7 +170,8 @@ def batch(request: HttpRequest, org: str, body: Body[ManyMembers]) -> dict[str, 
     Up to 1,000 in one command. Each passes or is refused by itself; if no Administrator remained, nothing happens (409
     `last_administrator`).
     """
-    actor = auth.actor_in(request, org)
+    actor = auth.active_in(request, org)
+    actor.require(MEMBERS_MANAGE)
     act, outcome = act_of(actor, body)
     results = act(members=found(actor, body.members))
     tell = teller(actor, [result.row for result in results])  # type: ignore[misc]
@@ -211,6 +212,7 @@ def change(request: HttpRequest, org: str, member: str, body: Body[Change]) -> H
     """
     actor = auth.active_in(request, org)
     row = named.member(actor, member)
+    actor.require(MEMBERS_MANAGE)  # before roles are looked for, which not everybody may see
     row = memberships.change(actor, member=row, **asked_of(actor, body), version=answers.shown(request, row.version))
     return one(request, actor, row)
 

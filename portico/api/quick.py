@@ -166,7 +166,7 @@ _line = Line()
 
 
 def fetch(sql: str, values: dict[str, Any]) -> list[Any]:
-    """The rows of one statement; ConnectionError where the database is away."""
+    """The rows of one statement; ConnectionError where the database is away, or does not like the question."""
     if lookup.dialect() is not lookup.POSTGRESQL:
         with connection.cursor() as cursor:
             cursor.execute(sql, values)
@@ -184,6 +184,8 @@ def fetch(sql: str, values: dict[str, Any]) -> list[Any]:
             return list(_line.cursor.execute(sql, values).fetchall())
         except psycopg.OperationalError:
             hang_up()
+        except psycopg.Error:  # nobody foresaw it: the long way says so, and logs it
+            break
     raise ConnectionError
 
 

@@ -29,9 +29,17 @@ def once(request: HttpRequest, run: Callable[[], HttpResponse]) -> HttpResponse:
     asked = request.META["QUERY_STRING"].encode() + b"\n" + request.body
     attempt = retries.begin(auth.asker(request).id, address, key, asked, timezone.now())
     if attempt.status is not None:
+        _ensure_may_hear(request, attempt)
         return HttpResponse(attempt.answer, status=attempt.status, headers=attempt.headers)
     request.attempt = attempt  # type: ignore[attr-defined]  # for the actor, and so for the command
     return _kept(attempt, run)
+
+
+def _ensure_may_hear(request: HttpRequest, attempt: Attempt) -> None:
+    """What was answered then is told only to whoever belongs there still."""
+    here = request.resolver_match.kwargs.get("org") if request.resolver_match else None
+    if here is not None and attempt.answer:
+        auth.active_in(request, here)
 
 
 def _kept(attempt: Attempt, run: Callable[[], HttpResponse]) -> HttpResponse:

@@ -86,6 +86,7 @@ def prepare() -> None:
     from django.apps import apps
     from django.conf import settings
 
+    os.umask(0o077)  # database, uploads and what commands write hold people's data, and are whose who runs Portico
     if not apps.ready:
         with interrupted_afterwards():
             django.setup()
@@ -121,4 +122,6 @@ def tell(what: Done | Problem, *, as_json: bool) -> None:
     else:
         from rich.console import Console
 
-        Console(highlight=False).print(what.words)
+        # A program that reads it gets each row on one line, however long.
+        width = None if sys.stdout.isatty() else 10_000
+        Console(highlight=False, width=width).print(what.words)

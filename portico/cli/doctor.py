@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.utils.translation import gettext as _
 
 from portico.cli.command import Done
-from portico.cli.problems import Exit
+from portico.cli.problems import Exit, explain
 
 DRIFT = timedelta(seconds=5)  # so far the clocks may be apart: ends of links and memberships are compared by both
 LATE = timedelta(hours=1)  # a letter that has waited longer is stuck
@@ -48,6 +48,9 @@ def examined(check: Callable[[], Iterator[Finding]]) -> list[Finding]:
     try:
         return list(check())
     except (DatabaseError, InterfaceError) as error:
+        problem = explain(error)
+        if problem.code == "not_migrated":
+            return [Finding(check.__name__, False, problem.detail)]
         told = next(iter(str(error).strip().splitlines()), type(error).__name__)
         return [Finding(check.__name__, False, told, _("Start the database, or mend PORTICO_DATABASE_URL."))]
 
@@ -150,7 +153,8 @@ def letters() -> Iterator[Finding]:
 
     worker = health.letters()
     do = "" if worker["ok"] else _("Start `portico serve`, or `portico worker` beside servers without one.")
-    yield Finding("worker", worker["ok"], worker["seen"] or _("It was never seen."), do)
+    seen = _("Seen at %(time)s.") % {"time": worker["seen"]} if worker["seen"] else _("It was never seen.")
+    yield Finding("worker", worker["ok"], seen, do)
     oldest, waiting = outbox.oldest(), outbox.counts()["waiting"]
     stuck = oldest is not None and timezone.now() - oldest > LATE
     do = _("See what the mail server says, at the invitations or in the log.") if stuck else ""

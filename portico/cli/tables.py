@@ -11,7 +11,9 @@ def listed(name: str, rows: Sequence[Mapping[str, Any]], *columns: str) -> Done:
     """`columns` are what the table shows of each row; the JSON has all of it under `name`."""
     from rich.table import Table
 
-    table = Table(*columns, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")  # an id that is cut off names nothing
     for row in rows:
         table.add_row(*(_cell(row[column]) for column in columns))
     return Done(table, {name: list(rows)})

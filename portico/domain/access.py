@@ -263,16 +263,24 @@ def needs_person() -> Forbidden:
 
 @dataclass(kw_only=True)
 class Operator(Actor):
-    """Whoever runs the installation, at its command line. Holds everything, everywhere, and is on the record."""
+    """Whoever runs the installation, at its command line. Holds everything that is open, and is on the record."""
 
     kind = "operator"
 
     def held(self, workspace: "Workspace | None" = None) -> Permissions:
-        return catalogue().everything
+        return NONE if self._is_at_a_closed_door() else catalogue().everything
+
+    def _is_at_a_closed_door(self) -> bool:
+        # What concerns accounts is done in no organization.
+        return self.organization is not None and self.organization.closed_at is not None  # type: ignore[redundant-expr]
 
     def refresh(self) -> None:
         super().refresh()
         self.organization.refresh_from_db()
+
+    def explain_why_nothing_is_held(self) -> None:
+        if self._is_at_a_closed_door():
+            raise Forbidden("organization_closed", _("This organization is closed."))
 
 
 @dataclass(kw_only=True)

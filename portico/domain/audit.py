@@ -12,7 +12,7 @@ a bounded way at a time: then a page says how far back it looked.
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db import models
@@ -35,6 +35,16 @@ SLACK = timedelta(minutes=10)
 Events = models.QuerySet[Event]
 
 
+def _ensure_year(at: datetime | None, field: str) -> None:
+    """Ids of events are counted from 1970 on, and calendars end with the year 9999 in UTC, wherever one asks from."""
+    try:
+        good = at is None or 1970 <= at.astimezone(UTC).year < 9999
+    except OverflowError:
+        good = False
+    if not good:
+        raise Invalid(_("Name a moment in the years 1970 to 9998."), field=field)
+
+
 @dataclass(frozen=True)
 class Question:
     """What somebody asks of the log. `person` did it or had it done to them; `since` counts, `until` does not."""
@@ -51,6 +61,8 @@ class Question:
     def __post_init__(self) -> None:
         if self.action and not re.fullmatch(r"(?=.{3,48}$)[a-z_]+\.[a-z_]+", self.action):
             raise Invalid(_("There is no such action."), field="action")
+        for field in ("since", "until"):
+            _ensure_year(getattr(self, field), field)
         if self.since and self.until and self.since >= self.until:
             raise Invalid(_("The end comes before the beginning."), field="until")
 

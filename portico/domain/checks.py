@@ -240,9 +240,9 @@ def access(actor: Actor, member: Membership) -> list[tuple[Question, Answer]]:
     questions += [Question(who, name, place) for place in places for name in inside]
     found = lookup.of_member(actor.organization.pk, _membership_of(actor), questions)
     view = _view_of_actor(actor)
-    return [
-        (question, decide(question, each, view, actor.now)) for question, each in zip(questions, found, strict=True)
-    ]
+    answers = [decide(question, each, view, actor.now) for question, each in zip(questions, found, strict=True)]
+    hidden = NO["unknown_workspace"]  # where they sit may be none of the asker's business
+    return [(question, answer) for question, answer in zip(questions, answers, strict=True) if answer != hidden]
 
 
 def _membership_of(actor: Actor) -> UUID | None:

@@ -34,7 +34,7 @@ from .actions import action, command, fresh, repeatable
 from .errors import Forbidden, Invalid, Missing, Refused, ensure_current, together
 from .events import record, record_all
 from .keys import derive, server_keys
-from .memberships import Membership, Result, admit, who_manage
+from .memberships import Membership, Result, admit, ensure_end, who_manage
 from .organizations import Organization
 from .outbox import Letter
 from .people import User
@@ -301,8 +301,7 @@ class Terms:
             raise Invalid(sentence, field="expires_in_days")
 
     def _ensure_future(self, now: datetime) -> None:
-        if self.member_until and self.member_until <= now:
-            raise Invalid(_("The end of the membership lies in the past."), field="member_until")
+        ensure_end(self.member_until, now, field="member_until")
 
     def _ensure_language(self) -> None:
         if self.locale not in dict(settings.LANGUAGES):
@@ -726,7 +725,12 @@ def _verdict(
         return Outcome(each.entry, INVALID, each.entry.problem, grant=grant)
     if grant is None:
         raise Invalid(_("Choose a role, or choose Custom and single permissions."), field="role")
-    seats = _once_each(each.seats if each.seats is not None else terms.seats)
+    try:
+        seats = _once_each(terms.seats if each.seats is None else each.seats)
+    except Invalid as wrong:
+        if each.seats is None:
+            raise
+        return Outcome(each.entry, INVALID, wrong.sentence, grant=grant)
     result = Outcome(each.entry, INVITED, grant=grant, seats=seats)
     if address in seen:
         result.outcome, result.detail = DUPLICATE, _("%(email)s stands here twice.") % {"email": address}

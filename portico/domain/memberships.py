@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from uuid_utils.compat import uuid7
 
 from . import bulk, outbox, words
-from .access import Actor, Member, Operator, Person, exceeds
+from .access import Actor, Member, Operator, Person, exceeds, needs_person
 from .actions import action, command, repeatable
 from .errors import Forbidden, Invalid, Missing, Refused, ensure_current
 from .events import record, record_all
@@ -257,6 +257,14 @@ class End:
         return other is not None and (self.at is None or self.at > other)
 
 
+def ensure_end(at: datetime | None, now: datetime, *, field: str) -> None:
+    """That a membership can end then: not in the past, and in a year that every calendar and database knows."""
+    if at is not None and at.year > LAST_YEAR:
+        raise Invalid(_("Choose an end before the year %(n)d.") % {"n": LAST_YEAR + 1}, field=field)
+    if at is not None and at <= now:
+        raise Invalid(_("The end of the membership lies in the past."), field=field)
+
+
 @dataclass(frozen=True)
 class Change:
     """What somebody asks to change of a membership. What is None stays."""
@@ -268,8 +276,8 @@ class Change:
     def ensure_well_formed(self, now: datetime) -> None:
         if self.status not in {None, ACTIVE, SUSPENDED}:
             raise Invalid(_("A member is made active or suspended."), field="status")
-        if self.end and self.end.at and self.end.at <= now:
-            raise Invalid(_("The end of the membership lies in the past."), field="expires_at")
+        if self.end:
+            ensure_end(self.end.at, now, field="expires_at")
 
     def end_of(self, member: Membership) -> datetime | None:
         return self.end.at if self.end else member.expires_at
@@ -340,6 +348,7 @@ def _makes_administrator(member: Membership, asked: Change, now: datetime) -> bo
     return bool((asked.grant or member.grant).is_administrator)
 
 
+LAST_YEAR = 2999  # in which a membership ends
 CHANGEABLE = ("grant_id", "suspended_at", "expires_at")
 
 
@@ -390,7 +399,7 @@ def remove(
     """
     for member in members:
         ensure_current(member.version, version)
-    results = [Result(member, _why_not_touch(actor, member)) for member in members]
+    results = [Result(member, _why_not_remove(actor, member)) for member in members]
     gone = [member for member, result in zip(members, results, strict=True) if result.done]
     actor.takes_over = take_over and not any(is_self(actor, member) for member in gone)
     _end(actor, gone, "member.removed")
@@ -488,9 +497,17 @@ def _tell(actor: Actor, kind: str, members: Sequence[Membership]) -> None:
 
 
 def _why_not_touch(actor: Actor, member: Membership) -> Forbidden | None:
-    """Nobody touches somebody whose grant is more than they hold; on oneself only the bound on giving speaks."""
-    missing = [] if is_self(actor, member) else actor.missing(member.grant.permissions)
+    """Nobody touches somebody whose grant is more than they hold; on oneself only the bound on giving speaks.
+
+    A program is not oneself: what it lacks for others it lacks for whoever made it.
+    """
+    missing = [] if is_self(actor, member) and not is_program(actor) else actor.missing(member.grant.permissions)
     return exceeds(missing) if missing else None
+
+
+def _why_not_remove(actor: Actor, member: Membership) -> Forbidden | None:
+    """To end one's own membership is to leave, which needs the person."""
+    return needs_person() if is_self(actor, member) and is_program(actor) else _why_not_touch(actor, member)
 
 
 def _why_not_change(actor: Actor, member: Membership, asked: Change) -> Forbidden | Refused | None:
@@ -507,6 +524,11 @@ def _why_not_change(actor: Actor, member: Membership, asked: Change) -> Forbidde
         sentence = _("The membership of %(name)s has ended. Give it a new end, or none.")
         return Refused("membership_over", sentence % {"name": member.name})
     return None
+
+
+def is_program(actor: Actor) -> bool:
+    """Whether a token acts, in the name of a member or of the organization."""
+    return getattr(actor, "token", None) is not None
 
 
 def is_self(actor: Actor, member: Membership) -> bool:

@@ -106,8 +106,10 @@ def finish(actor: Actor) -> None:
 
 
 def keep(attempt: Attempt, status: int, answer: str, headers: dict[str, str]) -> None:
-    """What was answered, for whoever asks again."""
-    attempt.mine().update(status=status, answer=answer, headers=headers)
+    """What was answered, for whoever asks again. Where nothing was done, as in a dry run, it may run again."""
+    rows = attempt.mine() if status >= 400 else attempt.mine().filter(batch__isnull=False)
+    if not rows.update(status=status, answer=answer, headers=headers):
+        abandon(attempt)
 
 
 def abandon(attempt: Attempt) -> None:

@@ -185,3 +185,17 @@ def test_a_call_has_room_for_a_thousand(product, mel):
     answered = product.post(CHECK, {"checks": [asked] * checks.MANY})
 
     assert len(answered.json["results"]) == checks.MANY
+
+
+@pytest.mark.postgres
+def test_what_the_database_does_not_like_goes_the_long_way(monkeypatch):
+    import psycopg  # SQLite does without it
+
+    class Cursor:
+        def execute(self, *_given):
+            raise psycopg.DataError("timestamp too large")
+
+    monkeypatch.setattr(quick._line, "cursor", Cursor())
+
+    with pytest.raises(ConnectionError):
+        quick.fetch("SELECT 1", {})

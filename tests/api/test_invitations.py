@@ -21,6 +21,7 @@ from tests.console.browser import signed_in
 pytestmark = pytest.mark.django_db
 ACME = "/api/v1/organizations/acme"
 OFFERS = f"{ACME}/invitations"
+ATLAS = {"workspace": "atlas"}
 
 
 def post(client, path, body=None, **headers):
@@ -109,15 +110,22 @@ def test_the_bound_is_asked_of_each(ivy):
 
 def test_what_is_wrong_with_one_line_is_told_of_that_line_also_where_each_has_its_own_role(ada, payments):
     workspaces.archive(ada, workspace=payments)
+    workspaces.create(ada, name="Atlas")
     lines = [
         {"email": "ann@example.org", "role": "developer"},
         {"email": "bea@example.org", "role": "developer", "workspaces": [{"workspace": "payments"}]},
         {"email": "nobody", "permissions": []},
+        {"email": "cat@example.org", "role": "developer", "workspaces": [ATLAS, ATLAS | {"role": "manager"}]},
     ]
 
     answer = post(program(ada), OFFERS, {"emails": lines})
 
-    assert outcomes(answer) == [("ann@example.org", "invited"), ("bea@example.org", "invalid"), ("nobody", "invalid")]
+    assert outcomes(answer) == [
+        ("ann@example.org", "invited"),
+        ("bea@example.org", "invalid"),
+        ("nobody", "invalid"),
+        ("cat@example.org", "invalid"),
+    ]
     assert answer.json()["results"][1]["detail"] == "There is no workspace “payments” here."
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from portico.domain import memberships, roles, workspaces
 from portico.domain.memberships import Membership
-from portico.domain.permissions import MEMBERS_MANAGE, MEMBERS_VIEW, WORKSPACES_CREATE
+from portico.domain.permissions import MEMBERS_MANAGE, MEMBERS_VIEW, WORKSPACES_CREATE, WORKSPACES_VIEW_ALL
 from tests import cast
 from tests.api.asking import code, program, sent
 from tests.cast import actions
@@ -216,10 +216,38 @@ def test_nobody_gives_or_touches_more_than_they_hold(ada, mel, ivy):
 
 
 def test_the_last_administrator_remains(ada):
-    client = program(ada)
+    client, herself = program(ada), signed_in(ada)
 
-    for refused in (patch(client, at(ada), {"role": "developer"}), client.delete(at(ada))):
+    for refused in (patch(client, at(ada), {"role": "developer"}), herself.delete(at(ada))):
         assert code(refused) == (409, "last_administrator")
+
+
+def test_a_program_does_not_leave_for_its_maker(ada):
+    narrowed = program(ada, permissions=["members.manage"])
+
+    assert code(narrowed.delete(at(ada))) == (403, "needs_person")
+    assert code(patch(narrowed, at(ada), {"status": "suspended"})) == (403, "exceeds_your_authority")
+    batch = {"members": [str(ada.membership.pk)], "remove": True}
+    assert [each["outcome"] for each in post(program(ada), f"{MEMBERS}/batch", batch).json()["results"]] == [
+        "needs_person"
+    ]
+
+
+def test_whoever_manages_nobody_does_not_learn_which_roles_there_are(mel):
+    for role in ("developer", "no-such-role"):
+        assert code(patch(program(mel), at(mel), {"role": role})) == (403, "missing_permission")
+        batch = {"members": [str(mel.membership.pk)], "set": {"role": role}}
+        assert code(post(program(mel), f"{MEMBERS}/batch", batch)) == (403, "missing_permission")
+
+
+def test_what_somebody_can_do_in_a_workspace_that_i_may_not_look_into_is_not_told(ada, mel, payments):
+    workspaces.give_seat(ada, workspace=payments, member=mel.membership, role="member")
+    tess = cast.joined(ada.organization, cast.person("Tess"), cast.custom(MEMBERS_MANAGE, WORKSPACES_VIEW_ALL))
+
+    told = {each.get("workspace") for each in program(tess).get(f"{at(mel)}/access").json()["items"]}
+
+    assert told == {None}
+    assert "payments" in {each.get("workspace") for each in program(ada).get(f"{at(mel)}/access").json()["items"]}
 
 
 def test_a_change_of_what_was_shown_otherwise_is_refused(ada, mel):
@@ -264,7 +292,7 @@ def test_of_many_each_passes_or_is_refused_by_itself(ada, mel, ivy, eve):
 
 
 def test_many_are_removed_or_nobody_if_no_administrator_remained(ada, mel, ivy):
-    client, both = program(ada), [str(ada.membership.pk), str(mel.membership.pk)]
+    client, both = signed_in(ada), [str(ada.membership.pk), str(mel.membership.pk)]
 
     refused = post(client, f"{MEMBERS}/batch", {"members": both, "remove": True})
     assert code(refused) == (409, "last_administrator")

@@ -13,10 +13,11 @@ from django.utils import timezone
 from portico.api import organizations as operations
 from portico.api.answers import Secret
 from portico.delivery import daily
-from portico.domain import accounts, organizations, retries, tokens
+from portico.domain import accounts, memberships, organizations, retries, tokens
 from portico.domain.organizations import Organization
 from portico.domain.retries import Attempt
 from tests import cast
+from tests.api.asking import program
 from tests.console.browser import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -191,7 +192,7 @@ def test_a_day_later_all_of_it_is_forgotten(browser):
 def test_an_account_that_is_closed_is_named_in_no_kept_answer(ada, mel):
     def kept(key, answer):
         attempt = retries.begin(ada.id, "POST /x", key, b"", timezone.now())
-        retries.keep(attempt, 200, answer, {})
+        retries.keep(attempt, 422, answer, {})
         return attempt
 
     person = cast.signed_in(mel.membership.user)
@@ -224,3 +225,27 @@ def test_a_token_asks_with_keys_of_its_own(ada):
 
     one, two = (retries.begin(each.token.pk, "POST /x", "k", b"", timezone.now()) for each in (first, second))
     assert one.pk != two.pk
+
+
+def test_what_was_answered_then_is_told_to_nobody_who_does_not_belong_there_any_more(ada, mel, payments):
+    person, bot = signed_in(ada), program(ada)
+    path = f"{ORGANIZATIONS}/acme/workspaces"
+    one, two = {"name": "Atlas"}, {"name": "Web"}
+    bea = cast.joined(ada.organization, cast.person("Bea"), cast.role(ada.organization, "administrator"))
+    assert [post(person, one, "k1", path).status_code, post(bot, two, "k2", path).status_code] == [201, 201]
+    memberships.change(bea, member=ada.membership, status=memberships.SUSPENDED)
+
+    assert code(post(person, one, "k1", path)) == (403, "suspended")
+    assert code(post(bot, two, "k2", path)) == (403, "suspended")
+    memberships.remove(bea, members=[ada.membership])
+    assert code(post(person, one, "k1", path)) == (404, "not_found")
+
+
+def test_of_a_dry_run_nothing_is_kept(ada):
+    path = f"{ORGANIZATIONS}/acme/invitations"
+    asked = {"emails": ["ann@example.org"], "role": "developer", "dry_run": True}
+
+    answers = [post(signed_in(ada), asked, "k1", path) for _each in range(2)]
+
+    assert [each.json()["invited"] for each in answers] == [1, 1]
+    assert not Attempt.objects.exists()

@@ -41,7 +41,7 @@ from portico.domain import (  # noqa: E402
 )
 from portico.domain.access import Bearer, Member, Person, Via  # noqa: E402
 from portico.domain.billing import Details  # noqa: E402
-from portico.domain.invitations import Invitation  # noqa: E402
+from portico.domain.invitations import Invitation, hand_token  # noqa: E402
 from portico.domain.memberships import Membership  # noqa: E402
 from portico.domain.organizations import Organization  # noqa: E402
 from portico.domain.outbox import Letter  # noqa: E402
@@ -201,6 +201,8 @@ def northwind() -> Member:
         for name in ("open", "expired", "revoked", "declined", "accepted", "renewed", "hers", "theirs")
     }
     offers["orphan"] = cast.invited(ned, "orphan@elsewhere.example", grant=cast.custom())
+    for maker, name in ((nora, "expired"), (ned, "orphan")):
+        invitations.make_link(maker, invitation=offers[name])
     cast.own(nora.membership.user, "noras.other@elsewhere.example")
     cast.invite(nora, "noras.other@elsewhere.example", grant=contributor)
     delivered()
@@ -259,10 +261,17 @@ def delivered() -> None:
 
 
 def found_at() -> dict[str, str]:
-    """The page of each person and each invitation, by organization and address: "meroorg/ivana@meroorg.example"."""
+    """The page of each person and each invitation, by organization and address: "meroorg/ivana@meroorg.example".
+
+    Links that were made to hand over stand there too: "handed/orphan@elsewhere.example".
+    """
     rows = [*Membership.objects.select_related("organization"), *Invitation.objects.select_related("organization")]
     places = {f"{row.organization.slug}/{row.address}": (row.organization.slug, row.pk) for row in reversed(rows)}
-    return {name: reverse("user", args=place) for name, place in places.items()}
+    handed = {
+        f"handed/{row.address}": reverse("join", args=[hand_token(row.pk, row.hand_number)])
+        for row in Invitation.objects.filter(hand_number__gt=0)
+    }
+    return {name: reverse("user", args=place) for name, place in places.items()} | handed
 
 
 def main() -> None:

@@ -608,6 +608,23 @@ def test_an_invitation(visitor: At, installation: Installation, invited: str, he
 
 
 @pytest.mark.parametrize(
+    ("invited", "heading"),
+    [("expired", "This invitation has expired"), ("orphan", "Whoever invited you can no longer offer this")],
+)
+def test_an_invitation_by_a_link_that_was_handed_over(
+    visitor: At, example: dict[str, str], invited: str, heading: str
+) -> None:
+    """It proves no address, so it can ask for nothing, and no button is promised."""
+    stranger = visitor()
+    stranger.open(example[f"handed/{invited}@{ELSEWHERE}"])
+
+    stranger.sees_heading(heading)
+    stranger.sees("Ask whoever gave you this link, or log in with the invited address.")
+    assert "ne button" not in stranger.page.locator("main").inner_text()
+    assert flaws(stranger.page) == []
+
+
+@pytest.mark.parametrize(
     ("who", "invited", "heading"),
     [
         (THEIRS, "theirs", "Join Northwind Cooperative"),

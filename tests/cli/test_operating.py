@@ -342,6 +342,28 @@ def test_the_doctor_finds_a_database_that_is_away_and_looks_at_the_rest(monkeypa
     assert "PORTICO_DATABASE_URL" in away["do"]
 
 
+def test_the_doctor_of_a_database_without_tables_says_to_migrate(monkeypatch) -> None:
+    def letters() -> Iterator[doctor.Finding]:
+        raise OperationalError("no such table: portico_letter")
+
+    monkeypatch.setattr(doctor, "CHECKS", [letters])
+
+    [finding] = doctor.doctor().facts["findings"]
+
+    assert "portico migrate" in finding["says"]
+    assert not finding["do"]
+
+
+def test_what_a_list_tells_is_whole_on_one_line_for_who_reads_it_with_a_program(portico: Portico, ada) -> None:
+    email = f"{'a' * 60}@{'b' * 60}.example.org"
+    cast.joined(ada.organization, cast.person("Long " * 20, email), cast.role(ada.organization, "developer"))
+
+    listed = portico("member", "list", "--organization", "acme").stdout
+
+    [line] = [line for line in listed.splitlines() if email in line]
+    assert "Developer" in line or "developer" in line
+
+
 def test_the_doctor_finds_migrations_that_wait(monkeypatch) -> None:
     monkeypatch.setattr(schema, "waiting", lambda: ["portico.9999"])
 

@@ -1,18 +1,19 @@
 """ada administers Acme · mel is a plain member · ivy may manage members, nothing else · eve is from elsewhere"""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from portico.domain import invitations, memberships, workspaces
+from portico.domain import invitations, memberships, tokens, workspaces
 from portico.domain.access import Member, Person
-from portico.domain.errors import Forbidden, Missing, Refused
+from portico.domain.errors import Forbidden, Invalid, Missing, Refused
 from portico.domain.events import Event
 from portico.domain.invitations import Invitation
-from portico.domain.memberships import Membership
+from portico.domain.memberships import End, Membership
 from portico.domain.organizations import Organization
 from portico.domain.outbox import Letter
 from portico.domain.permissions import BILLING_MANAGE, MEMBERS_MANAGE, MEMBERS_VIEW, catalogue
@@ -126,12 +127,40 @@ def test_on_oneself_one_gains_nothing(ivy, developer):
     assert refusal.value.code == "exceeds_your_authority"
 
 
-def test_through_a_token_on_oneself_one_gives_up_without_covering_what_one_is(ada, zoe):
-    token = Member.of(ada.membership, cast.VIA, limit=frozenset({MEMBERS_MANAGE}))
+def test_a_program_is_not_oneself_so_it_touches_its_maker_only_as_far_as_it_covers_them(ada, zoe):
+    narrowed, full = (program(ada, permissions=names) for names in (["members.manage"], None))
 
-    memberships.change(token, member=ada.membership, grant=cast.custom(MEMBERS_MANAGE))
+    with pytest.raises(Forbidden) as refusal:
+        memberships.change(narrowed, member=ada.membership, status=memberships.SUSPENDED)
 
+    assert refusal.value.code == "exceeds_your_authority"
+    memberships.change(full, member=ada.membership, grant=cast.custom(MEMBERS_MANAGE))
     assert again(ada).grant.permissions == {MEMBERS_MANAGE, MEMBERS_VIEW}
+
+
+@pytest.mark.parametrize("permissions", [["members.manage"], None])
+def test_to_remove_oneself_is_to_leave_and_no_program_does_it(ada, zoe, permissions):
+    [result] = memberships.remove(program(ada, permissions=permissions), members=[ada.membership])
+
+    assert result.refusal.code == "needs_person"
+    assert again(ada).grant.is_administrator
+
+
+def program(member: Member, **limits: Any) -> Any:
+    """The actor of a program of theirs."""
+    token = tokens.issue(member, name="Program", **limits).token
+    return tokens.actor_of(token, cast.VIA, timezone.now())
+
+
+@pytest.mark.parametrize("end", ["9999-12-31T23:59:59-14:00", "3000-01-01T00:00:00+00:00"])
+def test_no_membership_ends_in_a_year_that_no_database_reads(ada, mel, contributor, end):
+    """PostgreSQL keeps such a moment and nobody could read the row any more."""
+    moment = datetime.fromisoformat(end)
+
+    with pytest.raises(Invalid, match="before the year 3000"):
+        memberships.change(ada, member=mel.membership, end=End(moment))
+    with pytest.raises(Invalid, match="before the year 3000"):
+        cast.invite(ada, "ann@example.org", grant=contributor, member_until=moment)
 
 
 def test_a_token_gives_and_touches_no_more_than_it_allows(ada, mel, developer, bea):

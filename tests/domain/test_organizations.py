@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from portico.domain import handovers, invitations, memberships, organizations, words, workspaces
+from portico.domain import handovers, invitations, memberships, organizations, tokens, words, workspaces
 from portico.domain.access import Member
 from portico.domain.errors import Forbidden, Invalid, Refused
 from portico.domain.events import Event, Label, Origin
@@ -209,9 +209,25 @@ def test_a_closed_organization_keeps_an_administrator_who_may_restore_it(ada, ac
     Organization.objects.filter(pk=acme.pk).update(closed_at=timezone.now())
 
     with pytest.raises(Refused) as refusal:
-        memberships.remove(cast.operator(acme), members=[ada.membership])
+        memberships.end_with_account(cast.operator(acme), ada.membership)
 
     assert refusal.value.code == "last_administrator"
+
+
+def test_at_the_shell_nothing_is_done_in_a_closed_organization(acme, mel, contributor, administrator):
+    """What was offered there would be live again once it is restored."""
+    operator = cast.operator(acme)
+    Organization.objects.filter(pk=acme.pk).update(closed_at=timezone.now())
+
+    for act in (
+        lambda: cast.invite(operator, "ann@example.org", grant=contributor),
+        lambda: memberships.change(operator, member=mel.membership, grant=administrator),
+        lambda: memberships.remove(operator, members=[mel.membership]),
+        lambda: tokens.issue_service(operator, name="Shop"),
+    ):
+        with pytest.raises(Forbidden) as refusal:
+            act()
+        assert refusal.value.code == "organization_closed"
 
 
 def test_another_organizations_administrator_does_not_count(ada, eve):

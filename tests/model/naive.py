@@ -327,7 +327,7 @@ class World:
     ) -> frozenset[str]:
         """What somebody may do; without `clock`, what they might if no membership ended by itself."""
         if actor == OPERATOR:
-            return self.permissions(org, ADMINISTRATOR)
+            return frozenset() if org.closed else self.permissions(org, ADMINISTRATOR)
         if actor.token is not None:
             return self.held_through(org, org.tokens.get(actor.token), workspace)
         member = self.member_of(org, actor.person)
@@ -392,13 +392,17 @@ class World:
         }
 
     def may_touch(self, org: Organization, actor: Actor, member: Member) -> bool:
-        return member.person == actor.person or self.covers(org, actor, member.grant)
+        return self.is_in_person(actor, member) or self.covers(org, actor, member.grant)
+
+    def is_in_person(self, actor: Actor, member: Member) -> bool:
+        """A program is not oneself."""
+        return member.person == actor.person and actor.token is None
 
     # ── Who asks ─────────────────────────────────────────────────────────────
 
     def keeps_out(self, org: Organization, actor: Actor) -> Codes:
         if actor == OPERATOR:
-            return frozenset()
+            return true_of({"organization_closed": org.closed is not None})
         if actor.token is None:
             member = self.member_of(org, actor.person) if actor.person not in self.locked_out else None
         else:
@@ -994,10 +998,7 @@ class World:
     def remove(self, org: Organization, actor: Actor, targets: list[int], *, take_over: bool = False) -> Outcome:
         if out := self.lacks(org, actor, MANAGE_MEMBERS, there=set(targets) <= set(org.members)):
             return no(*out)
-        rows = [
-            DONE if self.may_touch(org, actor, org.members[target]) else frozenset({"exceeds_your_authority"})
-            for target in targets
-        ]
+        rows = [self.removable(org, actor, org.members[target]) for target in targets]
         going = {target for target, row in zip(targets, rows, strict=True) if row == DONE}
         if self.is_orphaned(org, dict.fromkeys(going)):
             return no("last_administrator")
@@ -1007,6 +1008,11 @@ class World:
             if member.person != actor.person:
                 outcome.letters.append(("removed", member.address))
         return self.settled(org, outcome, actor if take_over else None)
+
+    def removable(self, org: Organization, actor: Actor, member: Member) -> Codes:
+        if member.person == actor.person and actor.token is not None:  # that is to leave
+            return frozenset({"needs_person"})
+        return DONE if self.may_touch(org, actor, member) else frozenset({"exceeds_your_authority"})
 
     def leave(self, org: Organization, actor: Actor) -> Outcome:
         if out := self.keeps_out(org, actor) | true_of({"needs_person": actor.token is not None}):
