@@ -22,11 +22,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from django.conf import settings
 from django.db import connection
 from django.db.models import Model
+from psycopg import sql
 
 from bench.measure import ROUNDS, Figures, row, table, verdict
 from portico.domain import lookup, roles, tokens
@@ -228,7 +230,7 @@ def populated(count: int) -> list[tuple[str, str, str]]:
     """
     more = (count - Membership.objects.count()) // IN_EACH
     with connection.cursor() as cursor:
-        cursor.execute(BELONGING, [more, IN_EACH])
+        cursor.execute(BELONGING.format(more=more, each=IN_EACH))
         for model, source, columns in TABLES:
             fill(model, source, columns)
         cursor.execute("DROP TABLE new_member; DROP TABLE new_place")
@@ -239,16 +241,16 @@ def populated(count: int) -> list[tuple[str, str, str]]:
 
 BELONGING = """
 CREATE TEMP TABLE new_place AS SELECT uuidv7() AS id, uuidv7() AS atlas, uuidv7() AS developer, uuidv7() AS contributor,
-    'org-' || encode(sha256(random()::text::bytea), 'hex')::varchar(30) AS slug FROM generate_series(1, %s);
+    'org-' || encode(sha256(random()::text::bytea), 'hex')::varchar(30) AS slug FROM generate_series(1, {more});
 CREATE TEMP TABLE new_member AS SELECT place.*, n, uuidv7() AS person, uuidv7() AS membership
-    FROM new_place place CROSS JOIN generate_series(0, %s - 1) AS n
+    FROM new_place place CROSS JOIN generate_series(0, {each} - 1) AS n
 """
 ROLE = {"id": "{0}", "organization_id": "id", "slug": "'{0}'", "fingerprint": "'{0}'"}
 TABLES: list[tuple[Model, str, dict[str, str]]] = [
     (Organization(name="Bench"), "new_place", {"id": "id", "slug": "slug"}),
-    (OwnedSlug(), "new_place", {"slug": "slug", "owner_id": "id"}),
+    (OwnedSlug(), "new_place", {"id": "uuidv7()", "slug": "slug", "owner_id": "id"}),
     *(
-        (roles.Role(names=names), "new_place", {name: sql.format(role) for name, sql in ROLE.items()})
+        (roles.Role(names=names), "new_place", {name: said.format(role) for name, said in ROLE.items()})
         for role, names in (("developer", ["members.view", "workspaces.create"]), ("contributor", ["members.view"]))
     ),
     (Workspace(name="Atlas", slug="atlas"), "new_place", {"id": "atlas", "organization_id": "id"}),
@@ -260,21 +262,21 @@ TABLES: list[tuple[Model, str, dict[str, str]]] = [
             "id": "membership",
             "organization_id": "id",
             "user_id": "person",
-            "grant_id": "CASE n %% 2 WHEN 0 THEN developer ELSE contributor END",
+            "grant_id": "CASE n % 2 WHEN 0 THEN developer ELSE contributor END",
             "address": "person || '@example.org'",
-            "suspended_at": "CASE n %% 25 WHEN 7 THEN now() END",
-            "expires_at": "CASE n %% 25 WHEN 9 THEN now() + (n - 10) * interval '1 day' END",
+            "suspended_at": "CASE n % 25 WHEN 7 THEN now() END",
+            "expires_at": "CASE n % 25 WHEN 9 THEN now() + (n - 10) * interval '1 day' END",
         },
     ),
     (
         Seat(),
-        "new_member WHERE n %% 2 = 1",
+        "new_member WHERE n % 2 = 1",
         {
             "id": "uuidv7()",
             "organization_id": "id",
             "workspace_id": "atlas",
             "membership_id": "membership",
-            "role": "CASE n %% 4 WHEN 1 THEN 'manager' ELSE 'member' END",
+            "role": "CASE n % 4 WHEN 1 THEN 'manager' ELSE 'member' END",
         },
     ),
 ]
@@ -284,11 +286,11 @@ def fill(like: Model, source: str, columns: dict[str, str]) -> None:
     """A row like this for each of the source; what differs is said in SQL."""
     fields = like._meta.concrete_fields
     names = ", ".join(field.column for field in fields)
-    said = ", ".join(columns.get(field.attname, "%s") for field in fields)
-    same = [
-        field.get_db_prep_save(getattr(like, field.attname), connection)
-        for field in fields
-        if field.attname not in columns
-    ]
+    said = ", ".join(columns.get(field.attname) or literal(like, field) for field in fields)
     with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {like._meta.db_table} ({names}) SELECT {said} FROM {source}", same)
+        cursor.execute(f"INSERT INTO {like._meta.db_table} ({names}) SELECT {said} FROM {source}")
+
+
+def literal(like: Model, field: Any) -> str:
+    value = field.get_db_prep_save(getattr(like, field.attname), connection)
+    return sql.Literal(value).as_string(connection.connection)

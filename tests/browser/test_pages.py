@@ -622,6 +622,8 @@ def test_an_invitation_by_a_link_that_was_handed_over(
     stranger.sees("Ask whoever gave you this link, or log in with the invited address.")
     assert "ne button" not in stranger.page.locator("main").inner_text()
     assert flaws(stranger.page) == []
+    stranger.press("Log in")
+    stranger.sees_heading("Log in")
 
 
 @pytest.mark.parametrize(
