@@ -1,5 +1,7 @@
 """Checks over HTTP: the quick way and the long way answer the same, and refuse as everybody else is refused."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from portico.api import quick
@@ -192,6 +194,8 @@ def test_what_the_database_does_not_like_goes_the_long_way(monkeypatch):
     import psycopg  # SQLite does without it
 
     class Cursor:
+        connection = SimpleNamespace(close=lambda: None)
+
         def execute(self, *_given):
             raise psycopg.DataError("timestamp too large")
 

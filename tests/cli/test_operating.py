@@ -356,7 +356,7 @@ def test_the_doctor_of_a_database_without_tables_says_to_migrate(monkeypatch) ->
 
 def test_what_a_list_tells_is_whole_on_one_line_for_who_reads_it_with_a_program(portico: Portico, ada) -> None:
     email = f"{'a' * 60}@{'b' * 60}.example.org"
-    cast.joined(ada.organization, cast.person("Long " * 20, email), cast.role(ada.organization, "developer"))
+    cast.joined(ada.organization, cast.person("Long " * 12, email), cast.role(ada.organization, "developer"))
 
     listed = portico("member", "list", "--organization", "acme").stdout
 

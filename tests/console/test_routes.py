@@ -89,6 +89,7 @@ def ask(client: Client, route: str, act: Act, path: Things, data: Things | None 
 def said(answer: Any, *asked: Things) -> tuple[int, str, str]:
     """What an answer says, without the things that were asked for, and without what is new each time."""
     words = re.sub(r'name="csrfmiddlewaretoken" value="[^"]*"', "", answer.getvalue().decode())
+    words = re.sub(r"(<time[^>]*>)[^<]*", r"\1", words)  # how long ago it was; when it was stays
     where = answer.headers.get("Location", "")
     # The longest first, because one may stand within another.
     for thing, kind in sorted(
