@@ -387,3 +387,14 @@ def test_the_door_and_the_browser_of_every_command_are_in_the_export(ada, mel):
 
     [line, *_] = audit.export(ada, Question())
     assert (line.event.door, line.address, line.browser) == ("console", "192.0.2.99", "Safari")
+
+
+@pytest.mark.parametrize(
+    "moment", ["9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59+00:00", "1970-01-01T00:00:00+14:00"]
+)
+@pytest.mark.parametrize("field", ["since", "until"])
+def test_no_moment_is_asked_for_that_no_calendar_has_in_utc(field, moment):
+    with pytest.raises(Invalid) as refusal:
+        Question(**{field: datetime.fromisoformat(moment)})
+
+    assert refusal.value.field == field
