@@ -7,7 +7,7 @@ request is kept only where a proxy of the operator's stands in front, for anybod
 """
 
 import logging
-import random
+import os
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -37,7 +37,7 @@ def numbered(application: Application) -> Application:
 
     def run(environ: Environ, start: Start) -> Iterable[bytes]:
         given = environ.get("HTTP_X_REQUEST_ID") if believed else None
-        number = given if given and _an_id(given) else f"{random.getrandbits(64):016x}"
+        number = given if given and _an_id(given) else os.urandom(8).hex()
         logs.request_id.set(number)
 
         def with_number(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:

@@ -86,7 +86,7 @@ def prepare() -> None:
     from django.apps import apps
     from django.conf import settings
 
-    os.umask(0o077)  # database, uploads and what commands write hold people's data, and are whose who runs Portico
+    os.umask(0o077)  # database, pictures and what commands write tell of people: only whoever runs Portico reads them
     if not apps.ready:
         with interrupted_afterwards():
             django.setup()

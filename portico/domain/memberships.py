@@ -257,6 +257,9 @@ class End:
         return other is not None and (self.at is None or self.at > other)
 
 
+LAST_YEAR = 2999  # in which a membership can end
+
+
 def ensure_end(at: datetime | None, now: datetime, *, field: str) -> None:
     """That a membership can end then: not in the past, and in a year that every calendar and database knows."""
     if at is not None and at.year > LAST_YEAR:
@@ -348,7 +351,6 @@ def _makes_administrator(member: Membership, asked: Change, now: datetime) -> bo
     return bool((asked.grant or member.grant).is_administrator)
 
 
-LAST_YEAR = 2999  # in which a membership ends
 CHANGEABLE = ("grant_id", "suspended_at", "expires_at")
 
 
