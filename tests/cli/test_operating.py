@@ -180,6 +180,7 @@ def test_addresses_and_a_file_are_invited_with_a_result_for_each(portico: Portic
         "ann@example.org": "developer",
         "bo@example.org": "contributor",
     }
+    assert result.stat().st_mode & 0o077 == 0
     assert all(offer.by_operator and offer.sponsor is None for offer in Invitation.objects.all())
     assert by_the_operator("invitation.sent")
 
